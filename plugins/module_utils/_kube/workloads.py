@@ -1,0 +1,205 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+# Private to the collection: may change at any time.
+"""What runs in namespaces: counted, scaled, and waited for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._clock import poll
+from .._errors import ApiError, NotFound
+from .client import KubeClient, act
+
+
+@dataclass(frozen=True, order=True)
+class WorkloadRef:
+    """``resource`` is ``plural.group``, as in ``deployments.apps``."""
+
+    resource: str
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """In the API."""
+        plural, _dot, group = self.resource.partition(".")
+        base = f"/apis/{group}/v1" if group else "/api/v1"
+        return f"{base}/namespaces/{self.namespace}/{plural}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.resource}/{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> WorkloadRef:
+        """From its text form, which is what the record keeps."""
+        resource, namespace, name = text.split("/")
+        return cls(resource, namespace, name)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``replicas`` is what it asks for, ``ready`` what it has. A CronJob or Job counts as 1, or as 0 when it is suspended."""
+
+    ref: WorkloadRef
+    replicas: int
+    ready: int
+    settled: bool = True
+    """Its controller has seen the newest spec."""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """``owner`` is ``Kind/name`` of its controller; ``claims`` the names of the claims that it mounts; ``why`` says what a pod that is not ready waits for."""
+
+    namespace: str
+    name: str
+    phase: str
+    ready: bool
+    owner: str
+    claims: tuple[str, ...]
+    why: str = ""
+    raw: dict[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Pod:
+        """From the API's JSON."""
+        metadata, status = record["metadata"], record.get("status") or {}
+        conditions = {str(entry.get("type")): entry for entry in status.get("conditions") or ()}
+        owner = next((f"{ref['kind']}/{ref['name']}" for ref in metadata.get("ownerReferences") or () if ref.get("controller")), "")
+        volumes = (record.get("spec") or {}).get("volumes") or ()
+        ready = (conditions.get("Ready") or {}).get("status") == "True" and not metadata.get("deletionTimestamp")
+        return cls(
+            namespace=str(metadata.get("namespace", "")), name=str(metadata["name"]), phase=str(status.get("phase") or "Pending"), ready=ready, owner=owner,
+            claims=tuple(str(volume["persistentVolumeClaim"]["claimName"]) for volume in volumes if volume.get("persistentVolumeClaim")),
+            why="" if ready else _waiting_for(status, conditions), raw=record,
+        )
+
+    @property
+    def finished(self) -> bool:
+        """It ran to its end and holds no volume any more."""
+        return self.phase in ("Succeeded", "Failed")
+
+
+REPLICATED = ("deployments.apps", "statefulsets.apps", "replicasets.apps", "replicationcontrollers")
+SUSPENDED = ("cronjobs.batch", "jobs.batch")
+
+
+def scalable(client: KubeClient, namespaces: Iterable[str]) -> list[Workload]:
+    """Everything that makes pods and can be told not to, except what another of them controls. DaemonSets and bare pods can not be told."""
+    return sorted(_scalable(client, list(namespaces)), key=lambda workload: workload.ref)
+
+
+def _scalable(client: KubeClient, namespaces: list[str]) -> Iterator[Workload]:
+    for resource in (*REPLICATED, *SUSPENDED):
+        for namespace in namespaces:
+            for item in _listed(client, WorkloadRef(resource, namespace, "").path.rstrip("/")):
+                if any(ref.get("controller") for ref in item["metadata"].get("ownerReferences") or ()) or _finished_job(resource, item):
+                    continue
+                yield _workload(WorkloadRef(resource, namespace, str(item["metadata"]["name"])), item)
+
+
+def _listed(client: KubeClient, collection: str) -> Iterator[dict[str, Any]]:
+    """An older cluster serves some kinds at another version only: what it does not serve at ``v1`` is not looked for."""
+    with contextlib.suppress(NotFound):
+        yield from client.items(collection)
+
+
+def _workload(ref: WorkloadRef, item: dict[str, Any]) -> Workload:
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    if ref.resource in SUSPENDED:
+        running = int(status.get("ready") or 0) if ref.resource == "jobs.batch" else len(status.get("active") or ())
+        return Workload(ref, 0 if spec.get("suspend") else 1, running)
+    replicas = spec.get("replicas")
+    settled = int(status.get("observedGeneration") or 0) >= int(item["metadata"].get("generation") or 0)
+    return Workload(ref, 1 if replicas is None else int(replicas), int(status.get("readyReplicas") or 0), settled)
+
+
+def _finished_job(resource: str, item: dict[str, Any]) -> bool:
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    return resource == "jobs.batch" and any(entry.get("type") in ("Complete", "Failed") and entry.get("status") == "True" for entry in conditions)
+
+
+def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, check_mode: bool = False) -> tuple[Workload, bool]:
+    """The workload asks for so many replicas. A CronJob or Job is suspended at 0 and goes on otherwise. Does not wait for pods.
+
+    Raises:
+        ApiError: it does not exist.
+    """
+
+    def look() -> Workload:
+        seen = client.get(ref.path)
+        if seen is None:
+            raise ApiError("it does not exist", system=client.system, operation="scale", obj=str(ref), status=404)
+        return _workload(ref, seen)
+
+    suspends = ref.resource in SUSPENDED
+    wanted = min(replicas, 1) if suspends else replicas
+    patch = {"spec": {"suspend": replicas == 0} if suspends else {"replicas": replicas}}
+    return act(client, look, lambda seen: seen.replicas == wanted, lambda _seen: client.merge(ref.path, patch), what=f"scale {ref}", check_mode=check_mode)
+
+
+def pods(client: KubeClient, namespaces: Iterable[str]) -> list[Pod]:
+    """Every pod of these namespaces."""
+    return [Pod.from_record(item) for namespace in namespaces for item in client.items(f"/api/v1/namespaces/{namespace}/pods")]
+
+
+def not_ready(client: KubeClient, namespaces: Iterable[str]) -> list[str]:
+    """What is still missing, one line each: workloads with fewer ready pods than asked for, and pods that are not ready."""
+    names = list(namespaces)
+    short = [
+        f"{workload.ref}: {workload.ready} of {workload.replicas} ready"
+        for workload in scalable(client, names)
+        if workload.ref.resource in REPLICATED and (workload.ready < workload.replicas or not workload.settled)
+    ]
+    waiting = [f"pod {pod.namespace}/{pod.name}: {pod.why}" for pod in pods(client, names) if not pod.ready and pod.phase != "Succeeded" and not _job_pod(pod)]
+    return short + waiting
+
+
+def _job_pod(pod: Pod) -> bool:
+    return pod.owner.startswith("Job/")
+
+
+def wait_ready(client: KubeClient, namespaces: Iterable[str], deadline: float, on_look: Callable[[list[str]], None] = lambda seen: None) -> None:
+    """Until every workload has the ready pods that it asks for, and every pod is ready.
+
+    Raises:
+        WaitTimeout: with what was missing at the last look.
+    """
+    names = list(namespaces)
+    poll(
+        client.clock, lambda: not_ready(client, names), lambda missing: not missing, timeout=deadline, what="wait for pods", system=client.system,
+        on_look=on_look,
+    )
+
+
+def wait_gone(client: KubeClient, namespaces: Iterable[str], deadline: float, on_look: Callable[[list[str]], None] = lambda seen: None) -> None:
+    """Until no pod is left that could write: those that ran to their end do not count.
+
+    Raises:
+        WaitTimeout: with the pods that were left.
+    """
+    names = list(namespaces)
+
+    def left() -> list[str]:
+        return [f"{pod.namespace}/{pod.name}" for pod in pods(client, names) if not pod.finished]
+
+    poll(client.clock, left, lambda found: not found, timeout=deadline, what="wait until no pod is left", system=client.system, on_look=on_look)
+
+
+def _waiting_for(status: dict[str, Any], conditions: dict[str, Any]) -> str:
+    """The most telling reason that a pod gives for not being ready."""
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason"):
+            return ": ".join(part for part in (str(waiting["reason"]), str(waiting.get("message") or "")) if part)
+    for kind in ("PodScheduled", "Ready"):
+        entry = conditions.get(kind) or {}
+        if entry.get("status") == "False" and (entry.get("message") or entry.get("reason")):
+            return str(entry.get("message") or entry.get("reason"))
+    return str(status.get("message") or status.get("phase") or "Pending")

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""The module `dr_phase`: one phase of one verb for one group. A role calls the phases in their order; each looks first, so any of them can be run again."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Callable, Mapping
+
+from .._argspec import GROUP, ArgumentSpec
+from .._dr.config import parse_group
+from .._dr.state import State
+from .._dr.table import refusal
+from .._dr.words import Mode, Objects, Phase, Storage, Verb
+from .._env import Env
+from .._errors import ConfigError, Refused
+from . import failover, fence, preflight, setup
+from .connect import Side
+from .walk import Run
+
+SPEC = GROUP.merge(ArgumentSpec({
+    "verb": {"type": "str", "required": True, "choices": [str(v) for v in Verb] + ["preflight"]},
+    "phase": {"type": "str", "required": True, "choices": [str(p) for p in Phase]},
+    "run_id": {"type": "str"},
+    "mode": {"type": "str"},
+    "fence": {"type": "str"},
+    "fence_statement": {"type": "raw"},
+    "backup": {"type": "raw"},
+    "accept_loss": {"type": "raw"},
+}))
+
+PHASES: dict[tuple[str, str], Callable[[Run], dict[str, Any]]] = {
+    ("setup", "open"): setup.open_phase, ("setup", "objects"): setup.objects_phase, ("setup", "close"): setup.close_phase,
+    ("preflight", "open"): preflight.open_phase,
+    ("fence", "open"): fence.open_phase, ("fence", "workloads"): fence.workloads_phase, ("fence", "storage"): fence.storage_phase, ("fence", "close"): fence.close_phase,
+    ("failover", "open"): failover.open_phase, ("failover", "decide"): failover.decide_phase, ("failover", "promote"): failover.promote_phase,
+    ("failover", "volumes"): failover.volumes_phase, ("failover", "restore"): failover.restore_phase, ("failover", "verify"): failover.verify_phase,
+    ("failover", "close"): failover.close_phase,
+}
+RETRIES = 3
+
+
+def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
+    """Do one phase.
+
+    Returns: ``changed``, ``steps``, ``run_id``, and what the phase has to tell.
+
+    Raises:
+        ConfigError: bad input, before anything was touched.
+        Refused: the verb may not act in this state.
+    """
+    config = parse_group(params["group"])
+    verb, phase = str(params["verb"]), str(params["phase"])
+    _check_mode_option(verb, params)
+    act = PHASES.get((verb, phase))
+    if act is None:
+        raise Refused("no_phase", f"{verb} has no phase {phase}", operation=verb, obj=config.name)
+    answer = config.timeouts["answer"]
+    retries = RETRIES if verb != "fence" else 1
+    walk = Run(
+        config=config, env=env, run_id=str(params.get("run_id") or new_run_id(env, verb)), verb=verb, source=Side(config.source, env, answer, retries),
+        destination=Side(config.destination, env, answer, RETRIES), options=_options(params, config.name),
+    )
+    result = act(walk)
+    return {"changed": walk.changed, "steps": walk.steps, "run_id": walk.run_id, **result}
+
+
+def new_run_id(env: Env, verb: str) -> str:
+    """``YYYYMMDDThhmmssZ-<verb>-<6 hex>``."""
+    return f"{env.clock.utcnow():%Y%m%dT%H%M%SZ}-{verb}-{secrets.token_hex(3)}"
+
+
+def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
+    """``dr_mode`` has no default: planned and unplanned are never guessed. Verbs of later releases refuse here, before anything is touched."""
+    mode = params.get("mode")
+    if verb in ("failover", "failback") and mode not in ("planned", "unplanned"):
+        raise ConfigError("dr_mode", "is not set" if not mode else f"is {mode!r}", advice="Say planned (the source is alive) or unplanned (it is gone); it is never guessed.")
+    if verb == "preflight":
+        return
+    no = refusal(Verb(verb), Mode(mode) if mode else None, State(Storage.PROTECTED, Objects.NONE, "", ""))
+    if no and no.reason == "not_yet":
+        raise Refused(no.reason, no.message, operation=verb, advice=no.advice)
+
+
+def _options(params: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """Run options; those given per group are reduced to this group's."""
+    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "accept_loss")}
+    for key in ("backup", "accept_loss"):
+        value = options[key]
+        options[key] = value.get(group) if isinstance(value, Mapping) else value
+    return options

@@ -1,0 +1,231 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""Failover, unplanned, from the destination only. Each phase looks first and does what is not done yet, so a killed run is finished by running it again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Mapping
+
+from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
+from .._dr.seen import ObjectsSeen, Seen, StorageSeen
+from .._dr.state import State, derive
+from .._dr.statement import instant, judge_statement, no_answer_is_no_proof, parse_instant, parse_statement, proof_stands
+from .._dr.table import refusal
+from .._dr.words import Mode, Objects, Phase, Verb
+from .._errors import Refused
+from . import objects, promote
+from .look import look_destination
+from .walk import Run
+
+
+def open_phase(run: Run) -> dict[str, Any]:
+    """See the state, refuse where the table says so, and tell which steps are to be done.
+
+    Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending).
+    """
+    seen, view, state = look(run)
+    no = refusal(Verb.FAILOVER, Mode.UNPLANNED, state)
+    if no:
+        raise Refused(no.reason, no.message, operation="failover", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
+    parse_statement(run.options.get("fence_statement"))
+    steps = [step.name for step in pending(view)]
+    run.env.reporter.note(state_before=state.as_dict(), mode=str(Mode.UNPLANNED), verb=str(Verb.FAILOVER))
+    if not steps:
+        objects.check_still_whole(run)
+        tell(run, view)
+    return {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(_storage(seen).peer)}
+
+
+def look(run: Run) -> tuple[Seen, View, State]:
+    """The destination's systems, as the steps see them."""
+    seen = look_destination(run.config, run.destination)
+    here = seen.destination_objects
+    assert isinstance(here, ObjectsSeen)
+    clients = wanted_clients(run.config, here, tuple((here.record or {}).get("source_nodes") or ()))
+    return seen, View(_storage(seen), here, clients), derive(seen, run.config.rpo_seconds)
+
+
+def _storage(seen: Seen) -> StorageSeen:
+    assert isinstance(seen.destination_storage, StorageSeen)
+    return seen.destination_storage
+
+
+def decide_phase(run: Run) -> dict[str, Any]:
+    """Whose word, which clients, which backup: all checked first, then recorded in one write. What a rerun must not decide anew stands there from now on."""
+    _seen, view, _state = look(run)
+    steps = pending(view)
+    if not steps:
+        return {}
+    if steps[0].name != "decide":
+        if not run.env.check_mode:
+            run.take_lease(run.destination)
+        return {"backup": view.record.get("backup"), "fence": view.record.get("fence")}
+    lacks = missing_at_destination(view.storage, bool(view.record.get("source_routes")))
+    if lacks:
+        raise Refused(
+            "destination_incomplete", f"SVM {run.config.destination_svm} lacks {', '.join(lacks)}, so nobody could mount its volumes", system=f"ONTAP {view.storage.site}",
+            operation="failover", obj=run.config.destination_svm, seen=lacks, advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
+        )
+    fence = accept_word(run, view)
+    backup = objects.choose(run, view)
+    asked = {"fence": fence, "backup": backup, "clients": list(view.clients)}
+    if run.env.check_mode:
+        run.would("decide", asked)
+        return {"backup": backup, "fence": fence}
+    run.take_lease(run.destination)
+    run.step("decide", asked, lambda: (_record_decision(run, view, fence, backup), True))
+    return {"backup": backup, "fence": fence}
+
+
+def accept_word(run: Run, view: View) -> dict[str, Any]:
+    """Proof that fence left, or the operator's statement held against what this side sees.
+
+    Raises:
+        Refused: neither; or it is contradicted, too old, or ahead of time.
+    """
+    epoch = int(view.record.get("epoch") or 0)
+    proof = view.record.get("proof")
+    stands, why_not = proof_stands(proof, epoch, view.storage)
+    if stands:
+        return {"kind": "proof", "epoch": epoch + 1, "proof": dict(proof or {})}
+    statement = parse_statement(run.options.get("fence_statement"))
+    other = run.config.source.name
+    if statement is None:
+        raise Refused(
+            "statement_missing", f"nothing proves that {other} is down: {why_not}", operation="failover", obj=run.config.name,
+            seen={"peer": no_answer_is_no_proof(view.storage.peer)},
+            advice=f"Run fence, or say so yourself: dr_fence_statement with site {other}, who, why and at. A timeout is no proof.",
+        )
+    judge_statement(statement, other, view.storage)
+    return {"kind": "statement", "epoch": epoch + 1, "statement": statement.as_dict(), "no_proof": why_not}
+
+
+def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Mapping[str, Any]) -> dict[str, Any]:
+    epoch = int(fence["epoch"])
+
+    def change(record: dict[str, Any]) -> None:
+        record.update(
+            epoch=epoch, active_site=run.config.destination.name, run={"verb": str(Verb.FAILOVER), "mode": str(Mode.UNPLANNED), "epoch": epoch, "began": instant(view.objects.now)},
+            fence=dict(fence), backup={**backup, "epoch": epoch}, objects={"epoch": epoch, "side": "destination", "state": str(Objects.NONE)},
+        )
+        record.pop("proof", None)
+        record.pop("restores", None)
+
+    record = run.update(run.destination, change)
+    run.env.reporter.note(epoch=record["epoch"], fence=dict(fence), backup=dict(backup))
+    return {"epoch": record["epoch"], "backup": backup["name"], "fence": fence["kind"]}
+
+
+def promote_phase(run: Run) -> dict[str, Any]:
+    """Pause, abort, break, export rules, start; each seen before the next."""
+    _seen, view, _state = look(run)
+    todo = [step for step in FAILOVER if step.phase is Phase.PROMOTE and not step.done(view)]
+    if run.env.check_mode:
+        for step in todo:
+            run.would(step.name, step.asked)
+        return {}
+    acts = {
+        "pause": lambda: promote.pause(run), "abort": lambda: promote.abort(run), "break": lambda: promote.break_off(run),
+        "export_rules": lambda: promote.export_rules(run, view.clients), "start": lambda: promote.start(run),
+    }
+    for number, step in enumerate(todo, 1):
+        current = promote.view(run, view) if number > 1 else view
+        if step.done(current):
+            continue
+        run.env.reporter.progress(f"promote {number}/{len(todo)} {step.name}")
+        run.step(step.name, step.asked, acts[step.name])
+    return {}
+
+
+def volumes_phase(run: Run) -> dict[str, Any]:
+    """Every PV of the group leads to its volume before its claim is restored."""
+    return _objects(run, "volumes", objects.give_volumes)
+
+
+def restore_phase(run: Run) -> dict[str, Any]:
+    """Two steps: cluster-scoped objects, then the namespaces, under one read-only hold."""
+    return _objects(run, "restore", objects.restore)
+
+
+def verify_phase(run: Run) -> dict[str, Any]:
+    """Compare with the backup, wait for pods, and see every claim on its volume."""
+    return _objects(run, "verify", objects.verify)
+
+
+def _objects(run: Run, name: str, act: Any) -> dict[str, Any]:
+    _seen, view, _state = look(run)
+    step = next(step for step in FAILOVER if step.name == name)
+    if step.done(view):
+        return {}
+    if run.env.check_mode:
+        run.would(step.name, step.asked)
+        return {}
+    before = [earlier for earlier in pending(view) if FAILOVER.index(earlier) < FAILOVER.index(step)]
+    if before:
+        raise Refused("out_of_order", f"{before[0].name} is not done yet", operation=name, obj=run.config.name, advice="Run the verb's phases in their order.")
+    run.take_lease(run.destination)
+    result: dict[str, Any] = act(run, view)
+    return result
+
+
+def close_phase(run: Run) -> dict[str, Any]:
+    """See the promise kept, write the digest, give the lease back.
+
+    Raises:
+        Refused: something is still pending.
+    """
+    _seen, view, state = look(run)
+    steps = pending(view)
+    if run.env.check_mode:
+        return {"state": state.as_dict()}
+    if steps:
+        raise Refused(
+            "not_done", f"{steps[0].name} is not done", operation="failover", obj=run.config.name, seen=state.as_dict(),
+            advice="A backup named by the operator that lacks volumes ends restored, not verified." if state.objects is Objects.RESTORED else "Run failover again.",
+        )
+    facts = tell(run, view)
+    run.env.reporter.note(state_after=state.as_dict())
+    record = view.record
+    if record.get("lease") or not any(digest.get("run_id") == run.run_id for digest in record.get("digests") or ()):
+        _digest(run, state)
+    return {"state": state.as_dict(), **facts}
+
+
+def _digest(run: Run, state: State) -> None:
+    """What ended, kept in the record, because a job's folder may die with its container. Nothing is written by a run that changed nothing."""
+    held = (run.destination.records(run.config).read()[0] or {}).get("lease")
+    if not held or held.get("run_id") != run.run_id:
+        return
+    digest = {"run_id": run.run_id, "verb": run.verb, "result": "succeeded", "at": instant(run.destination.kube.server_time), "state": state.as_dict()}
+
+    def change(record: dict[str, Any]) -> None:
+        record["digests"] = [*[d for d in record.get("digests") or () if d.get("run_id") != run.run_id], digest][-5:]
+        if (record.get("lease") or {}).get("run_id") == run.run_id:
+            record.pop("lease")
+
+    run.update(run.destination, change)
+
+
+def tell(run: Run, view: View) -> dict[str, Any]:
+    """Loss, RPO and what they are computed from, out of the record: the same words at every rerun."""
+    record = view.record
+    snapshot, broken, backup = record.get("snapshot") or {}, record.get("broken") or {}, record.get("backup") or {}
+    loss = {
+        "token": None,
+        "volumes": [{"name": volume.name, "lost_after": snapshot.get("created_at"), "bytes": None} for volume in view.storage.volumes if volume.junction != "/"],
+    }
+    rpo = {"data_seconds": _between(snapshot.get("created_at"), broken.get("at")), "objects_seconds": _between(backup.get("started_at"), broken.get("at_objects"))}
+    facts = {"loss": loss, "rpo": rpo, "snapshot": dict(snapshot), "backup": dict(backup)}
+    run.env.reporter.note(**facts, epoch=record.get("epoch"), fence=dict(record.get("fence") or {"kind": "none"}))
+    return facts
+
+
+def _between(begin: Any, end: Any) -> float | None:
+    first, last = parse_instant(begin), parse_instant(end)
+    return round((last - first).total_seconds(), 3) if isinstance(first, datetime) and isinstance(last, datetime) else None
+
+
+

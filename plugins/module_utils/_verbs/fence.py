@@ -1,0 +1,219 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""Fence: stop what writes at the source, both halves, and leave proof of what was seen. Nothing is undone here; `dr_fence=lift` does that."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping
+
+from .._dr.seen import NoAnswer
+from .._dr.state import break_sent
+from .._dr.statement import instant
+from .._errors import KubedrError, Refused
+from .._kube import workloads
+from .._ontap import svms
+from .connect import Side
+from .look import answered
+from .walk import Run
+
+
+def lift_wanted(run: Run) -> bool:
+    """Whether the operator asked to take the fence down."""
+    return str(run.options.get("fence") or "") == "lift"
+
+
+def open_phase(run: Run) -> dict[str, Any]:
+    """See which systems answer. A silent half does not stop the other: the end of the run names it."""
+    if str(run.options.get("fence") or "") not in ("", "lift"):
+        raise Refused("bad_option", f"dr_fence is {run.options['fence']!r}", obj="dr_fence", advice="Leave it out, or set it to lift.")
+    seen = {name: answered(ask) for name, ask in _systems(run)}
+    return {"seen": {name: _text(found) for name, found in seen.items()}}
+
+
+def _systems(run: Run) -> list[tuple[str, Callable[[], Any]]]:
+    return [
+        ("source_storage", lambda: svms.find(run.source.ontap, run.config.source_svm)), ("source_objects", lambda: run.source.records(run.config).read()[0]),
+        ("destination_objects", lambda: run.destination.records(run.config).read()[0]),
+    ]
+
+
+def _text(found: Any) -> str:
+    return f"no answer: {found.why}" if isinstance(found, NoAnswer) else "answers"
+
+
+def record_sides(run: Run) -> list[Side]:
+    """The Kubernetes clusters whose record can be written now."""
+    return [side for side in (run.destination, run.source) if not isinstance(answered(lambda side=side: side.records(run.config).read()), NoAnswer)]
+
+
+def workloads_phase(run: Run) -> dict[str, Any]:
+    """Replicas into both records, then everything to zero, then wait until no pod is left."""
+    found = answered(lambda: workloads.scalable(run.source.kube, run.config.namespaces))
+    if isinstance(found, NoAnswer):
+        return _missing(run, "workloads", f"Kubernetes {run.source.config.name} gives no answer ({found.why})")
+    if lift_wanted(run):
+        return {}
+    running = {str(w.ref): w.replicas for w in found if w.replicas}
+    pods = [pod for pod in workloads.pods(run.source.kube, run.config.namespaces) if not pod.finished]
+    if run.env.check_mode:
+        if running:
+            run.would("scale_down", running)
+        return {}
+    if not running and not pods and _half_stands(run, "workloads"):
+        return {}
+    sides = record_sides(run)
+    for side in sides:
+        run.take_lease(side)
+    if running:
+        run.step("record_replicas", running, lambda: (_record_replicas(run, sides, running), True))
+        run.step("scale_down", running, lambda: (scale_all(run, run.source, dict.fromkeys(running, 0)), True))
+    left = run.step("pods_gone", "no pod left in the group's namespaces", lambda: (_wait_gone(run, sides), False))
+    _record_half(run, sides, "workloads", {"seen": left})
+    return {}
+
+
+def scale_all(run: Run, side: Side, counts: Mapping[str, int]) -> dict[str, int]:
+    """Each workload to its count; what was seen afterwards."""
+    return {name: workloads.scale(side.kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in counts.items()}
+
+
+def _record_replicas(run: Run, sides: list[Side], running: Mapping[str, int]) -> dict[str, int]:
+    def change(record: dict[str, Any]) -> None:
+        kept = record.get("replicas") or {}
+        if kept.get("epoch") != record["epoch"]:
+            kept = {"epoch": record["epoch"], "at": instant(run.source.kube.server_time), "counts": {}}
+        kept["counts"] = {**kept["counts"], **running}
+        record["replicas"] = kept
+
+    for side in sides:
+        run.update(side, change)
+    return dict(running)
+
+
+def _wait_gone(run: Run, sides: list[Side]) -> dict[str, Any]:
+    def look(left: object) -> None:
+        for side in sides:
+            run.renew(side)
+        run.env.reporter.progress(f"scale_down: {left} pods left")
+
+    workloads.wait_gone(run.source.kube, run.config.namespaces, deadline=run.config.timeouts["scale"], on_look=look)
+    return {"pods": 0}
+
+
+def storage_phase(run: Run) -> dict[str, Any]:
+    """Stop the source SVM and see it stopped."""
+    found = answered(lambda: svms.find(run.source.ontap, run.config.source_svm))
+    if isinstance(found, NoAnswer):
+        return _missing(run, "storage", f"ONTAP {run.source.config.name} gives no answer ({found.why})")
+    if found is None:
+        return _missing(run, "storage", f"SVM {run.config.source_svm} is not there")
+    if lift_wanted(run):
+        return {}
+    if run.env.check_mode:
+        if found.state != "stopped":
+            run.would("stop_svm", run.config.source_svm)
+        return {}
+    if found.state == "stopped" and _half_stands(run, "storage"):
+        return {}
+    sides = record_sides(run)
+    for side in sides:
+        run.take_lease(side)
+        run.guard(side)
+
+    def stop() -> tuple[Any, bool]:
+        svm, changed = svms.stop(run.source.ontap, found, deadline=run.config.timeouts["stop"])
+        return {"svm": svm.name, "state": svm.state}, changed
+
+    seen = run.step("stop_svm", run.config.source_svm, stop)
+    _record_half(run, sides, "storage", {"seen": seen})
+    return {}
+
+
+def _missing(run: Run, half: str, why: str) -> dict[str, Any]:
+    run.env.reporter.progress(f"{half}: {why}")
+    return {"missing": {half: why}}
+
+
+def _half_stands(run: Run, half: str) -> bool:
+    """Both records that can be read hold this half already, of this epoch."""
+    sides = record_sides(run)
+    records = [side.records(run.config).read()[0] or {} for side in sides]
+    return bool(sides) and all((r.get("proof") or {}).get("epoch") == r.get("epoch", 1) and (r.get("proof") or {}).get(half) for r in records)
+
+
+def _record_half(run: Run, sides: list[Side], half: str, seen: Mapping[str, Any]) -> None:
+    """The proof's time is the destination ONTAP cluster's: transfers that it sees later make it void."""
+    at = answered(lambda: svms.cluster(run.destination.ontap))
+    now = None if isinstance(at, NoAnswer) else run.destination.ontap.server_time
+
+    def change(record: dict[str, Any]) -> None:
+        proof = record.get("proof") or {}
+        if proof.get("epoch") != record["epoch"]:
+            proof = {"epoch": record["epoch"]}
+        record["proof"] = {**proof, half: dict(seen), "at": instant(now)}
+
+    for side in sides:
+        run.update(side, change)
+
+
+def close_phase(run: Run) -> dict[str, Any]:
+    """Both halves seen, or a failure that names the missing one.
+
+    Raises:
+        KubedrError: a half could not be seen, or no record could be written.
+    """
+    if lift_wanted(run):
+        return _lift(run)
+    if run.env.check_mode:
+        return {}
+    sides = record_sides(run)
+    proof: Mapping[str, Any] = {}
+    for side in sides:
+        record = side.records(run.config).read()[0] or {}
+        proof = record.get("proof") or proof if (record.get("proof") or {}).get("epoch") == record.get("epoch") else proof
+        run.release_lease(side)
+    missing = [half for half in ("storage", "workloads") if not proof.get(half)]
+    if missing:
+        raise KubedrError(
+            f"the {' and the '.join(missing)} half could not be seen stopped", system=f"site {run.source.config.name}", operation="fence", obj=run.config.name, seen=dict(proof),
+            advice="What could be stopped was stopped and recorded. It is no proof: an unplanned failover needs dr_fence_statement.",
+        )
+    return {"proof": dict(proof)}
+
+
+def _lift(run: Run) -> dict[str, Any]:
+    """Start the source SVM and put the replicas back; only where no break was sent."""
+    sides = [run.destination, run.source]
+    records = [side.records(run.config).read()[0] or {} for side in sides]
+    for record in records:
+        if break_sent(record) or (record.get("run") or {}).get("verb") == "failover":
+            raise Refused("failed_over", "a failover was begun in this epoch, so the source stays down", operation="lift the fence", obj=run.config.name, advice="Run failover to its end.")
+    svm = svms.find(run.source.ontap, run.config.source_svm)
+    if svm is None:
+        raise Refused("source_gone", "the source SVM is not there", system=run.source.ontap.system, obj=run.config.source_svm)
+    counts: dict[str, int] = {}
+    for record in records:
+        counts.update((record.get("replicas") or {}).get("counts") or {})
+    held = any(record.get("proof") for record in records)
+    if svm.state == "running" and not held and not counts:
+        return {}
+    if run.env.check_mode:
+        run.would("lift", {"svm": svm.name, "replicas": counts})
+        return {}
+    for side in sides:
+        run.take_lease(side)
+        run.update(side, lambda record: record.pop("proof", None) and None)
+
+    def start() -> tuple[Any, bool]:
+        seen, changed = svms.start(run.source.ontap, svm, deadline=run.config.timeouts["start"])
+        return {"svm": seen.name, "state": seen.state}, changed
+
+    run.step("start_svm", svm.name, start)
+    if counts:
+        run.step("replicas", counts, lambda: (scale_all(run, run.source, counts), True))
+    for side in sides:
+        run.update(side, lambda record: record.pop("replicas", None) and None)
+        run.release_lease(side)
+    return {"lifted": True}

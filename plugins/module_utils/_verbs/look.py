@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""Look at a group: each system is asked once, and one that does not answer is a NoAnswer, never a guess."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Callable, TypeVar
+
+from .._dr.config import GroupConfig
+from .._dr.seen import NOT_ASKED, LifSeen, NoAnswer, ObjectsSeen, PeerSeen, RelationSeen, Seen, StorageSeen, SvmSeen, VolumeSeen, WorkloadSeen
+from .._dr.statement import parse_instant
+from .._errors import AnswerLost, Unreachable, WaitTimeout
+from .._kube import nodes, workloads
+from .._ontap import exports, network, peering, snapmirror, svms, volumes
+from .._ontap.client import OntapClient
+from .._ontap.models import Relationship
+from .connect import Side
+
+T = TypeVar("T")
+
+
+def answered(ask: Callable[[], T]) -> T | NoAnswer:
+    """The answer, or NoAnswer where the system gave none in time. Any other error (a refusal, a wrong password) is raised: it is an answer."""
+    try:
+        return ask()
+    except (Unreachable, AnswerLost, WaitTimeout) as error:
+        return NoAnswer(error.message)
+
+
+def look_storage(side: Side, svm: str, *, peer_answer: float | None = None) -> StorageSeen:
+    """One ONTAP cluster, from its own objects only, so that a dead peer cannot make the look hang.
+
+    Args:
+        peer_answer: seconds to wait for what this cluster thinks of its peer; None to leave the peer out.
+    """
+    client = side.ontap
+    cluster = svms.cluster(client)
+    relation = snapmirror.find(client, svm)
+    found = svms.find(client, svm)
+    return StorageSeen(
+        site=side.config.name, cluster=cluster.name, version=".".join(map(str, cluster.version)), now=client.server_time,
+        svm=SvmSeen(found.name, found.uuid, found.subtype, found.state) if found else None,
+        incoming=relation_seen(relation, client.server_time) if relation else None,
+        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy) for v in volumes.list_volumes(client, svm)) if found else (),
+        lifs=tuple(LifSeen(lif.name, lif.address, lif.state == "up") for lif in network.svm_lifs(client, svm)) if found else (),
+        routes=len(network.svm_routes(client, svm)) if found else 0, nfs=bool(found) and network.nfs_enabled(client, svm),
+        export_clients={p.name: tuple(c for rule in p.rules for c in rule.clients) for p in exports.read_policies(client, svm)} if found else {},
+        peer=look_peer(client, peer_answer) if peer_answer is not None else None,
+    )
+
+
+def relation_seen(relation: Relationship, now: datetime | None) -> RelationSeen:
+    """A relationship in the terms of the state machine."""
+    transfer = relation.transfer
+    running = transfer is not None and transfer.state in ("queued", "transferring")
+    created = now - timedelta(seconds=relation.lag_seconds) if now and relation.lag_seconds is not None else None
+    return RelationSeen(
+        uuid=relation.uuid, state=relation.state, healthy=relation.healthy, reason=str(relation.unhealthy_reason or ""), lag_seconds=relation.lag_seconds,
+        snapshot=relation.exported_snapshot or "", snapshot_at=created, transferring=running,
+        last_transfer_end=_instant(transfer.end_time) if transfer else None, last_transfer_uuid=transfer.uuid or "" if transfer else "",
+        identity=relation.identity_preservation or "",
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) or value is None else parse_instant(value)
+
+
+def look_peer(client: OntapClient, seconds: float) -> PeerSeen | NoAnswer | None:
+    """What this cluster thinks of its peer, with a short deadline: it may hang where the peer is dead."""
+    brief = OntapClient(client.transport, client.clock, client.system, seconds, retries=0)
+    peers = answered(lambda: peering.cluster_peers(brief))
+    if isinstance(peers, NoAnswer):
+        return peers
+    if not peers:
+        return None
+    peer = peers[0]
+    return PeerSeen(peer.remote_name or peer.name, peer.availability, _instant(peer.update_time))
+
+
+def look_objects(side: Side, config: GroupConfig, *, deep: bool) -> ObjectsSeen:
+    """One Kubernetes cluster. ``deep`` also counts workloads and pods of the group's namespaces."""
+    record, _version = side.records(config).read()
+    addresses = tuple(nodes.internal_ips(side.kube))
+    scalable = workloads.scalable(side.kube, config.namespaces) if deep else []
+    pods = workloads.pods(side.kube, config.namespaces) if deep else []
+    return ObjectsSeen(
+        site=side.config.name, now=side.kube.server_time, record=record, node_addresses=addresses,
+        workloads=tuple(WorkloadSeen(w.ref.resource, w.ref.namespace, w.ref.name, w.replicas) for w in scalable),
+        pods=len(pods), pods_ready=sum(1 for pod in pods if pod.ready),
+    )
+
+
+def look_both(config: GroupConfig, source: Side, destination: Side, *, deep: bool) -> Seen:
+    """All four systems; one that is silent costs one answer's time."""
+    return Seen(
+        source_storage=answered(lambda: look_storage(source, config.source_svm)),
+        destination_storage=answered(lambda: look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"])),
+        source_objects=answered(lambda: look_objects(source, config, deep=deep)),
+        destination_objects=answered(lambda: look_objects(destination, config, deep=deep)),
+    )
+
+
+def look_destination(config: GroupConfig, destination: Side) -> Seen:
+    """Only the destination's two systems: the source is never contacted. Here no answer is an error: nothing can be done without them."""
+    return Seen(
+        source_storage=NOT_ASKED, source_objects=NOT_ASKED,
+        destination_storage=look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"]),
+        destination_objects=look_objects(destination, config, deep=False),
+    )
+
+
+

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""The Kubernetes half of a failover: choose the backup, give every PersistentVolume its volume, restore, verify. On the destination cluster only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .._dr import choice, pvs, scope
+from .._dr.failover import View
+from .._dr.manifests import stripped
+from .._dr.statement import parse_instant
+from .._dr.words import Objects
+from .._errors import ApiError, Conflict, KubedrError, Refused
+from .._kube import backups, locations, restores, volumes, workloads
+from .._kube.client import act
+from .._kube.contents import BackupContents
+from . import dr_verify_core
+from .walk import Run
+
+MOST_ATTEMPTS = 5
+"""Restores in one run of which the server's restart ended each before."""
+
+
+def svm_view(run: Run, view: View) -> pvs.SvmView:
+    """The SVM as PersistentVolumes name it: the destination's volumes, under the addresses and names of both SVMs."""
+    return pvs.SvmView(
+        volumes={volume.name: volume.junction for volume in view.storage.volumes},
+        addresses=frozenset([*(lif.address for lif in view.storage.lifs), *(view.record.get("source_addresses") or ())]),
+        names=frozenset([run.config.source_svm, run.config.destination_svm]),
+    )
+
+
+def choose(run: Run, view: View) -> dict[str, Any]:
+    """The newest usable backup, or the one that the operator named.
+
+    Raises:
+        Refused: none can be used; nothing was broken yet.
+    """
+    replicas = view.record.get("replicas") or {}
+    scaled = parse_instant(replicas.get("at")) if replicas.get("epoch") == view.record.get("epoch") else None
+    client, ark = run.destination.kube, run.destination.ark
+    found = backups.list_backups(client, ark)
+    now = client.server_time or run.env.clock.utcnow()
+    rules = choice.Rules(
+        namespaces=run.config.namespaces, schedule=str(view.record.get("backup_schedule") or run.config.backup_schedule), now=now, svm=svm_view(run, view),
+        scaled_down_at=scaled, named=str(run.options.get("backup") or ""),
+    )
+    picked = choice.choose(found, lambda name: contents(run, name), rules)
+    for name, why in picked.skipped[:5]:
+        run.env.reporter.progress(f"backup {name} is passed over: {why}")
+    return picked.as_dict()
+
+
+def contents(run: Run, name: str) -> BackupContents:
+    """What a backup holds."""
+    return BackupContents.load(run.destination.kube, run.destination.ark, name, run.env.fetch)
+
+
+def _backup_name(view: View) -> str:
+    return str((view.record.get("backup") or {})["name"])
+
+
+def mark(run: Run, **facts: Any) -> None:
+    """Set facts of the objects' progress in the record."""
+
+    def change(record: dict[str, Any]) -> None:
+        record["objects"] = {**(record.get("objects") or {}), "epoch": record["epoch"], "side": "destination", **facts}
+
+    run.update(run.destination, change)
+
+
+def give_volumes(run: Run, view: View) -> dict[str, Any]:
+    """Every PersistentVolume of the group that lies on the SVM stands before its claim is restored: Retain, and kept for that claim by name.
+
+    Ark would make a volume with policy Delete anew and empty; a volume that stands there already, kept for the claim, wins over that.
+
+    Raises:
+        Refused: one of that name stands there and leads elsewhere, or belongs to another claim; or its manifest is missing.
+    """
+    held = contents(run, _backup_name(view))
+    found = [volume for volume in pvs.group_volumes(held, run.config.namespaces, svm_view(run, view)) if volume.on_svm]
+    todo: list[tuple[pvs.ClaimVolume, pvs.PvAction]] = []
+    for volume in [volume for volume in found if volume.meets_data]:
+        if volume.manifest is None:
+            raise Refused(
+                "pv_manifest_missing", f"the backup lacks PersistentVolume {volume.pv} of claim {volume.namespace}/{volume.claim}", operation="give volumes", obj=_backup_name(view),
+                advice="Name an older backup with dr_backup, or make that PersistentVolume yourself.",
+            )
+        action = pvs.decide(volume.manifest, volumes.read_pv(run.destination.kube, volume.pv), lambda namespace, name: _claim_exists(run, namespace, name))
+        if action.do == pvs.REFUSE:
+            raise Refused("pv_taken", action.why, system=run.destination.kube.system, operation="give volumes", obj=volume.pv, advice="Clear it away or rename it, and run failover again.")
+        if action.do != pvs.KEEP:
+            todo.append((volume, action))
+    asked = {volume.pv: f"{action.do}: {action.why}" for volume, action in todo}
+    run.step("volumes", asked, lambda: (_apply(run, todo), bool(todo)))
+    left_out = [volume.label for volume in found if not volume.meets_data]
+    mark(run, state=str(Objects.RESTORING), volumes=[volume.pv for volume in found if volume.meets_data], left_out=left_out)
+    return {"volumes": asked, "left_out": left_out}
+
+
+def _claim_exists(run: Run, namespace: str, name: str) -> bool:
+    return run.destination.kube.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}") is not None
+
+
+def _apply(run: Run, todo: Iterable[tuple[pvs.ClaimVolume, pvs.PvAction]]) -> dict[str, str]:
+    seen = {}
+    for volume, action in todo:
+        run.renew(run.destination)
+        if action.do == pvs.CREATE and volume.manifest is not None:
+            live: Mapping[str, Any] | None = volumes.precreate(run.destination.kube, volume.manifest)[0]
+        else:
+            live = volumes.patch_pv(run.destination.kube, volume.pv, action.patch or {})[0]
+        seen[volume.pv] = volumes.phase_of(dict(live or {}))
+    return seen
+
+
+def restore(run: Run, view: View) -> dict[str, Any]:
+    """Cluster-scoped objects first, made from the backup's manifests; then the namespaces, by a Restore. The location is read-only meanwhile.
+
+    Raises:
+        KubedrError: the restore ended otherwise than well; the record says so, and a rerun makes a new one under a new name.
+    """
+    kube, ark = run.destination.kube, run.destination.ark
+    held = contents(run, _backup_name(view))
+    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view))
+    plan = scope.plan(
+        held, _backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects, label_selector=run.config.label_selector,
+    )
+    locations.hold_read_only(kube, ark, run.config.name, run.config.timeouts["hold"])
+    try:
+        step1 = run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
+        spec = dict(plan.restore_spec)
+        if (view.record.get("objects") or {}).get("left_out"):
+            spec = _without_claims(run, held, found, spec)
+        result = run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
+    finally:
+        locations.release_hold(kube, ark, run.config.name)
+    mark(run, state=str(Objects.RESTORED))
+    return {"cluster_objects": step1, "restore": result, "missing": [scope.text_of(key) for key in plan.missing], "denied": {scope.text_of(k): why for k, why in plan.denied.items()}}
+
+
+def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple[dict[str, str], bool]:
+    """Made where they are absent; what stands is left alone, as Ark leaves it."""
+    seen: dict[str, str] = {}
+    for name in plan.namespaces:
+        seen[f"namespaces/{name}"] = _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    for needed in plan.objects:
+        kind, namespace, _name = needed.key
+        manifest = held.get(*needed.key)
+        if manifest is not None:
+            seen[str(needed)] = _create_absent(run, kind, namespace, stripped(manifest))
+        if kind == scope.CRDS:
+            run.destination.kube.forget_resources()
+    return seen, any(word == "created" for word in seen.values())
+
+
+def _create_absent(run: Run, group_resource: str, namespace: str, manifest: dict[str, Any]) -> str:
+    kube = run.destination.kube
+    run.renew(run.destination)
+    resource = kube.resource(group_resource)
+    if resource is None:
+        raise ApiError("the cluster does not serve this kind", system=kube.system, operation="restore cluster objects", obj=group_resource, advice="Install what brings it, and run failover again.")
+    path = resource.path(namespace, str(manifest["metadata"]["name"]))
+
+    def send(_seen: object) -> None:
+        try:
+            kube.create(resource.path(namespace), manifest)
+        except Conflict:  # made by another group's run at this moment
+            return
+
+    _found, changed = act(kube, lambda: kube.get(path), lambda seen: seen is not None, send, what=f"create {group_resource}")
+    return "created" if changed else "there"
+
+
+def _without_claims(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume], spec: dict[str, Any]) -> dict[str, Any]:
+    """Ark cannot leave out single claims: so the Restore leaves out all, and those that have their volume are made here."""
+    for volume in found:
+        manifest = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
+        if volume.meets_data and manifest is not None:
+            _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": volume.namespace}})
+            fresh = stripped(manifest)
+            kept = {key: text for key, text in (fresh["metadata"].pop("annotations", None) or {}).items() if key not in pvs.DROPPED_ANNOTATIONS}
+            fresh["metadata"]["annotations"] = kept
+            _create_absent(run, "persistentvolumeclaims", volume.namespace, fresh)
+    return {**spec, "excludedResources": ["persistentvolumeclaims", "persistentvolumes"]}
+
+
+def _restore_namespaces(run: Run, view: View, spec: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    attempt = int((view.record.get("restores") or {}).get("attempt") or 0)
+    last = restores.read(run.destination.kube, run.destination.ark, _restore_name(run, view, attempt)) if attempt else None
+    ended = last is not None and restores.phase_of(last) in run.destination.ark.dialect.restore_done
+    if not attempt or (ended and last is not None and not restores.from_record(last, run.destination.ark.dialect).succeeded):
+        attempt += 1
+    for number in range(attempt, attempt + MOST_ATTEMPTS):
+        result = _one_restore(run, view, number, spec)
+        if not result.interrupted:
+            break
+        run.env.reporter.progress(f"restore {result.name} was ended by a restart of the server: a new one is made")
+    if not result.succeeded:
+        mark(run, state=str(Objects.FAILED))
+        raise KubedrError(
+            f"the restore ended {result.phase} with {result.error_count} errors: {result.reason or '; '.join(str(m) for m in result.errors[:5]) or result.results_missing}",
+            system=run.destination.kube.system, operation="restore", obj=result.name, seen=result.as_dict(), advice="Mend what it names and run failover again: it makes a new restore.",
+        )
+    return result.as_dict(), True
+
+
+def _restore_name(run: Run, view: View, attempt: int) -> str:
+    return f"kubedr-{run.config.name}-e{view.record['epoch']}-{attempt}"
+
+
+def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> restores.RestoreResult:
+    """The name is in the record before the Restore is made, so that a rerun finds its own."""
+    name = _restore_name(run, view, attempt)
+    run.update(run.destination, lambda record: record.update(restores={"epoch": record["epoch"], "attempt": attempt, "namespaces": name}))
+
+    def look(seen: dict[str, Any]) -> None:
+        run.renew(run.destination)
+        run.env.reporter.progress(f"restore {name}: {restores.progress_of(seen)}")
+
+    precreated = (view.record.get("objects") or {}).get("volumes") or ()
+    return restores.create_and_wait(run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated)
+
+
+def put_replicas(run: Run, view: View) -> None:
+    """Replicas of the record, where fence counted them; what the backup brought otherwise."""
+    counts = (view.record.get("replicas") or {}).get("counts") or {}
+    kube = run.destination.kube
+    there = {str(found.ref): found.replicas for found in workloads.scalable(kube, run.config.namespaces)} if counts else {}
+    wanted = {name: int(count) for name, count in counts.items() if name in there and there[name] != int(count)}
+    if wanted:
+        run.step("replicas", wanted, lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in wanted.items()}, True))

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""Promote the destination SVM: pause, abort, break, export rules, start. Only the destination's systems are contacted."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from .._dr.failover import View
+from .._dr.state import break_sent
+from .._dr.statement import instant
+from .._errors import ApiError, JobFailed, Refused
+from .._ontap import exports, snapmirror, svms, volumes
+from .._ontap.models import ExportPolicy, ExportRule, Relationship, Svm
+from .look import look_storage
+from .walk import Run
+
+
+def pause(run: Run) -> tuple[Any, bool]:
+    """Stop the schedule. A running transfer goes on until it is aborted, so this does not wait for it."""
+    run.guard(run.destination)
+    relation, changed = snapmirror.pause(run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"], wait=False)
+    return _brief(relation), changed
+
+
+def abort(run: Run) -> tuple[Any, bool]:
+    """Abort a running transfer: the exported snapshot stays the last whole one."""
+    run.guard(run.destination)
+    aborted = snapmirror.abort_transfers(run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"], on_look=lambda _seen: run.renew(run.destination))
+    relation, _changed = snapmirror.pause(run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"])
+    return _brief(relation), aborted[1]
+
+
+def break_off(run: Run) -> tuple[Any, bool]:
+    """Record the intent, then break. From the intent on the break counts as sent: whatever happens, the way is forward."""
+    relation = _relation(run)
+    record, _version = run.destination.records(run.config).read()
+    if not break_sent(record or {}):
+        snapshot = exported_snapshot(run, relation)
+        run.update(run.destination, lambda found: found.setdefault("intent", {}).update(
+            {"break": {"epoch": found["epoch"], "relationship": relation.uuid, "at": instant(run.destination.ontap.server_time)}}) or found.update(snapshot=snapshot))
+    run.guard(run.destination)
+    broken, changed = snapmirror.break_off(
+        run.destination.ontap, relation, force=True, deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen),
+    )
+    at, at_objects = run.destination.ontap.server_time, run.destination.kube.server_time
+
+    def note(found: dict[str, Any]) -> None:
+        found.setdefault("broken", {})
+        if found["broken"].get("epoch") != found["epoch"]:
+            found["broken"] = {"epoch": found["epoch"], "at": instant(at), "at_objects": instant(at_objects)}
+
+    run.update(run.destination, note)
+    return _brief(broken), changed
+
+
+def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:
+    """Name and creation time of the snapshot that the destination shows: everything written after it is lost.
+
+    The time is the snapshot's own on a data volume; where no volume shows it, the relationship's lag counted back from the cluster's clock.
+    """
+    client, name = run.destination.ontap, relation.exported_snapshot or ""
+    for volume in volumes.list_volumes(client, run.config.destination_svm):
+        found = next((s for s in volumes.list_snapshots(client, volume) if s.name == name), None) if name else None
+        if found:
+            return {"name": name, "created_at": found.create_time}
+    lag = look_storage(run.destination, run.config.destination_svm).incoming
+    return {"name": name, "created_at": instant(lag.snapshot_at) if lag and lag.snapshot_at else None}
+
+
+def export_rules(run: Run, clients: Iterable[str]) -> tuple[Any, bool]:
+    """Make every rule of the SVM let in exactly these clients, with the access it gave. The rules as found go into the record first."""
+    client, wanted = run.destination.ontap, tuple(clients)
+    policies = [policy for policy in exports.read_policies(client, run.config.destination_svm) if policy.rules]
+    todo = [policy for policy in policies if set(_clients(policy)) != set(wanted)]
+    if not todo:
+        return {policy.name: list(_clients(policy)) for policy in policies}, False
+    as_found = {policy.name: [_rule_data(rule) for rule in policy.rules] for policy in todo}
+
+    def remember(found: dict[str, Any]) -> None:
+        kept = found.get("exports") or {}
+        same = kept.get("epoch") == found["epoch"]
+        found["exports"] = {"epoch": found["epoch"], "as_found": {**as_found, **(kept.get("as_found") or {} if same else {})}}
+
+    run.update(run.destination, remember)
+    run.guard(run.destination)
+    for policy in todo:
+        exports.set_rules(client, policy, wanted_rules(policy, wanted))
+    return {policy.name: list(wanted) for policy in policies}, True
+
+
+def wanted_rules(policy: ExportPolicy, clients: tuple[str, ...]) -> list[ExportRule]:
+    """One rule for each kind of access that the policy gave, with the new clients."""
+    kinds = dict.fromkeys((tuple(r.protocols), tuple(r.ro), tuple(r.rw), tuple(r.superuser)) for r in policy.rules)
+    return [ExportRule(index=number, clients=clients, ro=ro, rw=rw, superuser=superuser, protocols=protocols) for number, (protocols, ro, rw, superuser) in enumerate(kinds, 1)]
+
+
+def start(run: Run) -> tuple[Any, bool]:
+    """Start the SVM and see it serve: running, every LIF up, every volume writable.
+
+    Where the start is refused because the partner runs, that is the source SVM *seen running*: fence is the answer, never force.
+    """
+    run.guard(run.destination)
+    svm = svms.find(run.destination.ontap, run.config.destination_svm)
+    if svm is None:
+        raise Refused("destination_gone", "the SVM is not there", system=run.destination.ontap.system, obj=run.config.destination_svm, advice="Nothing can be started.")
+    changed = _start(run, svm)
+    seen = svms.wait_serving(run.destination.ontap, run.config.destination_svm, deadline=run.config.timeouts["start"], on_look=lambda found: _progress(run, "start", found))
+    return seen, changed
+
+
+def _start(run: Run, svm: Svm) -> bool:
+    def act(force: bool) -> bool:
+        return svms.start(run.destination.ontap, svm, deadline=run.config.timeouts["start"], on_look=lambda seen: _progress(run, "start", seen.state), force=force)[1]
+
+    try:
+        return act(False)
+    except (ApiError, JobFailed) as error:
+        if not svms.refused_by_partner(error):
+            raise
+        if "running" in error.message.lower():
+            raise Refused(
+                "source_running", f"{run.destination.ontap.system} sees the source SVM running: {error.message}", operation="start SVM", obj=svm.name, code=error.code,
+                advice="No statement overrides what is seen. Run fence, then failover again: it goes on from here.",
+            ) from error
+        run.guard(run.destination)
+        return act(True)
+
+
+def view(run: Run, base: View) -> View:
+    """The same view with the storage looked at again."""
+    return View(look_storage(run.destination, run.config.destination_svm), base.objects, base.clients)
+
+
+def _relation(run: Run) -> Relationship:
+    relation = snapmirror.find(run.destination.ontap, run.config.destination_svm)
+    if relation is None:
+        raise Refused("relationship_gone", "the relationship is not there", system=run.destination.ontap.system, obj=run.config.forward, advice="Run status and look who deleted it.")
+    return relation
+
+
+def _progress(run: Run, step: str, seen: object) -> None:
+    run.renew(run.destination)
+    run.env.reporter.progress(f"{step}: {seen}")
+
+
+def _brief(relation: Relationship) -> dict[str, Any]:
+    return {"state": relation.state, "healthy": relation.healthy, "exported_snapshot": relation.exported_snapshot}
+
+
+def _clients(policy: ExportPolicy) -> tuple[str, ...]:
+    return tuple(client for rule in policy.rules for client in rule.clients)
+
+
+def _rule_data(rule: ExportRule) -> dict[str, Any]:
+    return {"index": rule.index, "clients": list(rule.clients), "protocols": list(rule.protocols), "ro": list(rule.ro), "rw": list(rule.rw), "superuser": list(rule.superuser)}

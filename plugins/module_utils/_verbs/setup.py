@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""The parts of set-up that are not one module's: may it run, do both sites see the same backups, and the record."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from .._dr.seen import NoAnswer, ObjectsSeen, Seen, StorageSeen
+from .._dr.state import State, derive
+from .._dr.table import refusal
+from .._dr.words import Storage, Verb
+from .._errors import KubedrError, Refused, Unreachable
+from .._kube import location_setup, volumes
+from .._ontap import network
+from .connect import Side
+from .look import look_both
+from .walk import Run
+
+
+def open_phase(run: Run) -> dict[str, Any]:
+    """Both sites must answer, and the group must not have been failed over. Nothing is written before this was seen.
+
+    Raises:
+        Unreachable: a system gives no answer; set-up needs all four.
+        Refused: the state's reason; or the two ONTAP clusters' versions differ.
+    """
+    seen = look_both(run.config, run.source, run.destination, deep=False)
+    for system, side in _parts(run, seen):
+        if isinstance(side, NoAnswer):
+            raise Unreachable(f"gives no answer: {side.why}", system=system, operation="set up", obj=run.config.name, advice="Set-up needs all four systems. Nothing was touched.")
+    state = derive(seen, run.config.rpo_seconds)
+    no = refusal(Verb.SETUP, None, state)
+    if no:
+        raise Refused(no.reason, no.message, operation="setup", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
+    _source_there(run, seen)
+    _same_version(seen)
+    return {"state": state.as_dict()}
+
+
+def _parts(run: Run, seen: Seen) -> list[tuple[str, StorageSeen | ObjectsSeen | NoAnswer]]:
+    source, destination = run.config.source.name, run.config.destination.name
+    return [
+        (f"ONTAP {source}", seen.source_storage), (f"ONTAP {destination}", seen.destination_storage),
+        (f"Kubernetes {source}", seen.source_objects), (f"Kubernetes {destination}", seen.destination_objects),
+    ]
+
+
+def _source_there(run: Run, seen: Seen) -> None:
+    storage = seen.source_storage
+    if isinstance(storage, StorageSeen) and storage.svm is None:
+        raise Refused(
+            "source_missing", f"there is no SVM {run.config.source_svm}", system=f"ONTAP {run.config.source.name}", operation="setup", obj="dr_source_svm",
+            advice="Check dr_source_svm and dr_source_site.",
+        )
+
+
+def _same_version(seen: Seen) -> None:
+    source, destination = seen.source_storage, seen.destination_storage
+    if isinstance(source, StorageSeen) and isinstance(destination, StorageSeen) and source.version != destination.version:
+        raise Refused(
+            "versions_differ", f"ONTAP is {source.version} at {source.site} and {destination.version} at {destination.site}", operation="setup",
+            advice="SVM-DR needs the same version on both for failover and failback.",
+        )
+
+
+def objects_phase(run: Run) -> dict[str, Any]:
+    """Make or check the backup location on both clusters, patch reclaim policies if told, and write the record on both."""
+    for side in (run.source, run.destination):
+        _location(run, side)
+    if run.config.patch_reclaim_policy:
+        _patch_policies(run)
+    _record(run)
+    return {}
+
+
+def _location(run: Run, side: Side) -> None:
+    wanted = side.config.ark.location
+    if wanted:
+        found, changed = location_setup.ensure(side.kube, side.ark, wanted, check_mode=run.env.check_mode)
+        if changed:
+            told = {"provider": wanted.get("provider"), "bucket": wanted.get("bucket")}
+            run.step(f"backup_location_{side.config.name}", told, lambda: (told, True))
+        if run.env.check_mode and not found.found:
+            return
+    location_setup.wait_available(side.kube, side.ark, run.config.timeouts["location"], lambda seen: run.env.reporter.progress(f"backup location of {side.config.name}: {seen.phase}"))
+
+
+def _patch_policies(run: Run) -> None:
+    claims = volumes.claims(run.source.kube, run.config.namespaces)
+    names = {str((claim.get("spec") or {}).get("volumeName") or "") for claim in claims}
+    wrong = [pv["metadata"]["name"] for pv in volumes.pvs(run.source.kube) if pv["metadata"]["name"] in names and volumes.policy_of(pv) != "Retain"]
+    if not wrong:
+        return
+    if run.env.check_mode:
+        run.would("reclaim_policy", wrong)
+        return
+    run.step("reclaim_policy", wrong, lambda: ({name: volumes.policy_of(volumes.retain(run.source.kube, name)[0]) for name in wrong}, True))
+
+
+def _record(run: Run) -> None:
+    facts = facts_for_record(run)
+    for side in (run.source, run.destination):
+        record, _version = side.records(run.config).read()
+        if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site"):
+            continue
+        if run.env.check_mode:
+            run.would(f"record_{side.config.name}", facts)
+            continue
+
+        def change(found: dict[str, Any]) -> None:
+            found.update(facts)
+            found.setdefault("active_site", run.config.source.name)
+
+        run.step(f"record_{side.config.name}", facts, lambda side=side, change=change: (_kept(run.update(side, change)), True))  # type: ignore[misc]
+
+
+def _kept(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"epoch": record.get("epoch"), "active_site": record.get("active_site")}
+
+
+def close_phase(run: Run) -> dict[str, Any]:
+    """Look once more: set-up promises a protected group.
+
+    Raises:
+        KubedrError: the group is not protected.
+    """
+    if run.env.check_mode:
+        return {}
+    state: State = derive(look_both(run.config, run.source, run.destination, deep=False), run.config.rpo_seconds)
+    if state.storage is not Storage.PROTECTED:
+        raise KubedrError(
+            f"set-up ended, but the group is {state.storage}: {state.why}", operation="setup", obj=run.config.name, seen=state.as_dict(), advice="Run status, mend what it names, and run setup again.",
+        )
+    return {"state": state.as_dict()}

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""One run of one verb for one group: its sides, its record, its lease, its steps."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Callable, Mapping
+
+from .._clock import poll
+from .._dr.config import GroupConfig
+from .._dr.lease import TTL_SECONDS, Owner, free_for, grant, holder
+from .._env import Env, Process
+from .._errors import Refused
+from .connect import Side
+
+Change = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Run:
+    """What the phases of a verb share. Nothing here outlives the task: the truth is in the systems and in the record."""
+
+    config: GroupConfig
+    env: Env
+    run_id: str
+    verb: str
+    source: Side
+    destination: Side
+    options: Mapping[str, Any] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    _renewed: float = field(default=-1e9, repr=False)
+
+    @property
+    def owner(self) -> Owner:
+        """Who we are, as the lease tells others."""
+        process = self.env.process()
+        return Owner(self.run_id, process.host, process.boot_id, process.pid, process.started, self.verb)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any step changed anything."""
+        return any(step["changed"] for step in self.steps)
+
+    def step(self, name: str, asked: Any, act: Callable[[], tuple[Any, bool]]) -> Any:
+        """Do one step and tell it to the reporter before and after. ``act`` returns what it saw afterwards, JSON-serialisable, and whether it changed anything."""
+        self.env.reporter.step_started(name, asked)
+        seen, changed = act()
+        self.steps.append({"name": name, "changed": changed, "seen": seen})
+        self.env.reporter.step_ended(name, seen, changed)
+        return seen
+
+    def would(self, name: str, asked: Any) -> None:
+        """The same in check mode: what a run would do."""
+        self.steps.append({"name": name, "changed": True, "seen": None, "asked": asked})
+        self.env.reporter.step_started(name, asked)
+        self.env.reporter.step_ended(name, None, True)
+
+    def update(self, side: Side, change: Change) -> dict[str, Any]:
+        """Change the group's record on one side. ``change`` edits the dict in place and may run more than once."""
+
+        def edit(found: dict[str, Any]) -> dict[str, Any]:
+            record = copy.deepcopy(found)
+            record.setdefault("schema", 1)
+            record.setdefault("group", self.config.name)
+            record.setdefault("epoch", 1)
+            change(record)
+            return record
+
+        return side.records(self.config).update(edit)
+
+    def take_lease(self, side: Side) -> None:
+        """Take or keep the group's lease on one side, waiting at most one TTL for a foreign one to run out.
+
+        Raises:
+            Refused: somebody else renews it.
+        """
+
+        def look() -> tuple[Mapping[str, Any] | None, datetime]:
+            record, _version = side.records(self.config).read()
+            return (record or {}).get("lease"), self._now(side)
+
+        first, _now = look()
+        rival = holder(first)
+        found, now = poll(
+            self.env.clock, look, lambda seen: self._free(*seen) or (seen[0] or {}).get("renewed_at") != (first or {}).get("renewed_at"),
+            timeout=TTL_SECONDS + 5, what=f"lease held by {rival}", system=side.kube.system, describe=lambda seen: dict(seen[0] or {}),
+            on_look=lambda seen: self.env.reporter.progress(f"waiting for the lease held by {holder(seen[0])}"),
+        )
+        if not self._free(found, now):
+            raise Refused(
+                "lease_held", f"another run is at work: {holder(found)}", system=side.kube.system, operation="take the lease", obj=self.config.record_name, seen=dict(found or {}),
+                advice="Wait for it to end, or stop it, and run again.",
+            )
+        if rival and rival.run_id != self.run_id:
+            self.env.reporter.progress(f"taking over the lease of {rival}, which no longer renews it")
+        self._write_lease(side)
+
+    def guard(self, side: Side) -> None:
+        """Right before a write to ONTAP: the lease is still ours. Renews it when a third of its time has passed."""
+        record, _version = side.records(self.config).read()
+        current = holder((record or {}).get("lease"))
+        if current is None or current.run_id != self.run_id:
+            raise Refused(
+                "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease", obj=self.config.record_name,
+                advice="Another run took over; nothing further was written.",
+            )
+        self.renew(side)
+
+    def renew(self, side: Side) -> None:
+        """Renew the lease unless that was done a moment ago. Called at each step and each look of a wait."""
+        if self.env.clock.monotonic() - self._renewed > TTL_SECONDS / 3:
+            self._write_lease(side)
+
+    def release_lease(self, side: Side) -> None:
+        """Give it back, if it is ours."""
+        record, _version = side.records(self.config).read()
+        current = holder((record or {}).get("lease"))
+        if current and current.run_id == self.run_id:
+            self.update(side, lambda found: found.pop("lease", None) and None)
+
+    def _write_lease(self, side: Side) -> None:
+        def change(record: dict[str, Any]) -> None:
+            current = holder(record.get("lease"))
+            if not self._free(record.get("lease"), self._now(side)):
+                raise Refused("lease_held", f"another run is at work: {current}", system=side.kube.system, obj=self.config.record_name, advice="Wait for it to end, and run again.")
+            record["lease"] = grant(self.owner, self._now(side))
+
+        self.update(side, change)
+        self._renewed = self.env.clock.monotonic()
+
+    def _free(self, lease: Mapping[str, Any] | None, now: datetime) -> bool:
+        current = holder(lease)
+        dead = current is not None and not self.env.process_alive(Process(current.host, current.boot_id, current.pid, current.started))
+        return free_for(lease, self.owner, now, dead)
+
+    def _now(self, side: Side) -> datetime:
+        """The clock of the cluster that holds the lease; the control node's only where that told none."""
+        return side.kube.server_time or self.env.clock.utcnow()
