@@ -67,7 +67,7 @@ def _add_life(verbs: Any) -> None:
     parser.add_argument("--latency", choices=sorted(PROFILES), default="none", help="how long operations take")
     parser.add_argument("--clock", type=float, default=1.0, metavar="FACTOR", help="lab time runs so many times as fast")
     parser.add_argument("--identity", choices=IDENTITIES, default="full", help="identity preservation, for the inventory")
-    parser.add_argument("--flexgroup", action="store_true", help="one volume of each group is a FlexGroup")
+    parser.add_argument("--flexgroup", action="store_true", help="volumes are FlexGroups")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="for ids and everything else that varies")
     _verb(verbs, "down", _down, "end every process of the lab")
     parser = _verb(verbs, "deploy", _deploy, "put the example application on the source site")

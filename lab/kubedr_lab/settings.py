@@ -65,17 +65,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Group:
-    """A protection group."""
+    """A protection group. ``address`` is the data LIF of its SVM."""
 
     name: str
     source_svm: str
     destination_svm: str
     namespaces: tuple[str, ...]
+    address: str
 
 
 def groups(settings: Settings) -> list[Group]:
     """``app1`` .. ``appN``."""
-    return [Group(f"app{n}", f"svm_app{n}", f"svm_app{n}_dr", (f"app{n}", f"app{n}-batch")) for n in range(1, settings.groups + 1)]
+    return [Group(f"app{n}", f"svm_app{n}", f"svm_app{n}_dr", (f"app{n}", f"app{n}-batch"), f"10.1.1.{n}") for n in range(1, settings.groups + 1)]
 
 
 def intercluster_lifs(site: str) -> list[dict[str, str]]:

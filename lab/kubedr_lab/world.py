@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 from . import app, kube_seed
-from .ark.context import Periods
-from .ark.server import ArkServer
+from .ark import ArkServer, Periods
 from .clock import Clock
 from .controllers.api import Api, Kind, KubeRefused, meta
 from .controllers.manager import Controllers, light_controllers
@@ -24,7 +24,7 @@ from .messages import Request
 from .objects import ObjectStore
 from .ontap.cluster import OntapCluster, read_volumes
 from .ontap.core import Pause, PeerPort, Spawn
-from .ontap.seed import DESTINATION, SOURCE, data_address, seed_site
+from .ontap.seed import DESTINATION, SOURCE, seed_site
 from .profile import PROFILES, Profile
 from .settings import BUCKET, ONTAP_USER, SITES, Group, Secrets, Settings, basic, groups
 from .store import Store
@@ -33,11 +33,13 @@ Call = Callable[[Obj], Awaitable[Obj]]
 """What a site offers to the lab itself: JSON in, JSON out; ``{"refused": why}`` where it cannot."""
 Tick = Callable[[], Awaitable[float | None]]
 """Lets what is due proceed; returns the epoch second of what comes next."""
-QUICK = 1 / 60
+QUICK = Periods(sync_tick=1, sync=1, validation_tick=2, validation=2, schedule=1, gc=60, sweep=10)
 """Without latency, Ark looks every second at what it looks at every minute otherwise."""
 BACKUP_RUNS = ("New", "Queued", "ReadyToStart", "InProgress", "WaitingForPluginOperations", "Finalizing")
 TRANSFER_ENDS = ("success", "failed", "aborted", "hard_aborted")
 EXPORT_POLICY = "k8s"
+APPLICATION = next(filter(Path.is_dir, (Path(__file__).with_name("application"), app.EXAMPLES)), app.EXAMPLES)
+"""The example application's manifests: in an installed lab inside the package, otherwise where the repository has them."""
 MARK = ("lab", "seeded")
 
 
@@ -144,7 +146,7 @@ class KubeSite:
 
     async def deploy(self, message: Obj) -> Obj:
         """The example application of ``{group}``. Returns ``{pending}``, what is not ready yet."""
-        return {"pending": await app.deploy(message["group"], self.port, self._ontap, export_policy=EXPORT_POLICY)}
+        return {"pending": await app.deploy(message["group"], self.port, self._ontap, export_policy=EXPORT_POLICY, folder=APPLICATION)}
 
     async def pending(self, message: Obj) -> Obj:
         """What of ``{group}`` is not ready."""
@@ -214,12 +216,9 @@ async def build_ontap(
     """An ONTAP cluster on its store; a new one gets nodes and ports, and the source site gets the groups' SVMs."""
     core = OntapCluster(site, store, peer, clock, profile_of(settings), settings.seed, pause=pause, spawn=spawn)
     if store.get(*MARK) is None:
-        begins = site == SITES[0]
-        nodes = list(kube_seed.NODES[site].values())
-        seed_site(core, settings.groups, SOURCE if begins else DESTINATION, settings.flexgroup, nodes, ONTAP_USER, secrets.ontap[site])
-        if begins and settings.flexgroup:
-            for group in groups(settings):
-                core.add_volume(group.source_svm, app.nfs_volumes(group.name)[1], app.NFS_VOLUME_SIZE, export_policy=EXPORT_POLICY)
+        nodes, addresses = list(kube_seed.NODES[site].values()), [group.address for group in groups(settings)]
+        role = SOURCE if site == SITES[0] else DESTINATION
+        seed_site(core, settings.groups, role, settings.flexgroup, nodes, addresses, ONTAP_USER, secrets.ontap[site])
         store.put(*MARK, {"seeded": True})
     return OntapSite(core, settings, secrets.ontap[site])
 
@@ -232,8 +231,8 @@ async def build_kube(
     tokens = {secrets.kubernetes[site]: "kubedr-lab-admin"}
     core = KubeCluster(site, store, clock, settings.seed, tokens)
     port = InProcessPort(core.handle, secrets.kubernetes[site])
-    periods = Periods() if settings.latency == "realistic" else Periods().scaled(QUICK)
-    ark = ArkServer(port, objects, clock, profile_of(settings), settings.ark_group, periods=periods)
+    periods = Periods() if settings.latency == "realistic" else QUICK
+    ark = ArkServer(port, objects, clock, profile_of(settings), settings.ark_group, periods=periods, bucket=BUCKET)
     controllers = light_controllers(port, ontap, planes, clock, ca=ca, export_policy=EXPORT_POLICY)
     if store.get(*MARK) is None:
         await kube_seed.seed(port, _kube_seed(site, settings, clock, objects_url))
@@ -244,7 +243,7 @@ async def build_kube(
 def _kube_seed(site: str, settings: Settings, clock: Clock, objects_url: str) -> kube_seed.SiteSeed:
     server = objects_url.removesuffix(f"/{BUCKET}")
     location = {"provider": "aws", "objectStorage": {"bucket": BUCKET}, "config": {"region": "lab", "s3ForcePathStyle": "true", "s3Url": server}}
-    backends = {group.name: data_address(number) for number, group in enumerate(groups(settings), 1)} if site == SITES[0] else {}
+    backends = {group.name: group.address for group in groups(settings)} if site == SITES[0] else {}
     return kube_seed.SiteSeed(kube_seed.NODES[site], location, backends, settings.ark_group, settings.ark_namespace, clock.now())
 
 

@@ -68,8 +68,8 @@ def system_env(reporter: Reporter | None = None, *, check_mode: bool = False, di
 def execute(run: Runner, params: dict[str, Any], env: Env) -> dict[str, Any]:
     """Run to the end and map every error.
 
-    Returns: the run's result, always with ``changed``; or a failed one: ``failed``, ``msg``, ``failure`` (kind, message, system, operation, obj, code, seen, advice),
-    ``changed`` and ``steps`` as far as it came, and ``exception`` only where the error was none that we know.
+    Returns: the run's result, always with ``changed``; or a failed one: ``failed``, ``msg``, ``failure`` (kind, message, system, operation, obj, code,
+    seen, advice), ``changed`` and ``steps`` as far as it came, and ``exception`` only where the error was none that we know.
     """
     recorder = Recorder(env.reporter)
     env.reporter = recorder

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: The kubedr.ontap authors (@kubedr)
 description:
   - >-
-    Makes the two clusters peers of each other, encrypted, from whatever is there: nothing, an offer on one side only, an offer that has expired, or a finished peer.
+    Makes the two clusters peers of each other, encrypted, from whatever is there, be it nothing, an offer on one side only, an expired offer, or a peer.
   - >-
     Ends when both sides were seen available. The passphrase is made for the purpose and shown nowhere.
 extends_documentation_fragment:
@@ -89,7 +89,9 @@ peers:
     tokyo: {state: available, encryption: tls_psk}
     osaka: {state: available, encryption: tls_psk}
 failure:
-  description: The error as data. C(kind), C(message), C(system), C(operation), C(obj), C(code), C(seen) as the last observed state, C(advice), and C(reason) of a refusal.
+  description:
+    - The error as data, with C(kind), C(message), C(system), C(operation), C(obj), C(code), C(advice), and C(reason) of a refusal.
+    - C(seen) is the last observed state.
   returned: on failure
   type: dict
 """

@@ -14,7 +14,9 @@ description:
   - >-
     Roles call the phases of a verb in their order. Each looks first and does what is not done yet, so a run that was killed is finished by running it again.
   - >-
-    The phase V(open) checks the whole configuration before any system is touched, looks, and begins the run or refuses it. It begins C(run.json) and sets the facts C(dr_run_id), C(dr_run_file) and C(dr_run_process), by which later tasks find it.
+    The phase V(open) checks the whole configuration before any system is touched, looks, and begins the run or refuses it.
+  - >-
+    It begins C(run.json) and sets the facts C(dr_run_id), C(dr_run_file) and C(dr_run_process), by which later tasks find it.
   - >-
     An unplanned failover never contacts the source site.
 extends_documentation_fragment:
@@ -104,7 +106,9 @@ evidence:
   returned: within a run
   type: str
 failure:
-  description: The error as data. C(kind), C(message), C(system), C(operation), C(obj), C(code), C(seen) as the last observed state, C(advice), and C(reason) of a refusal.
+  description:
+    - The error as data, with C(kind), C(message), C(system), C(operation), C(obj), C(code), C(advice), and C(reason) of a refusal.
+    - C(seen) is the last observed state.
   returned: on failure
   type: dict
 """

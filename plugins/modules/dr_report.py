@@ -58,7 +58,9 @@ lines:
   type: list
   elements: str
 failure:
-  description: The error as data. C(kind), C(message), C(system), C(operation), C(obj), C(code), C(seen) as the last observed state, C(advice), and C(reason) of a refusal.
+  description:
+    - The error as data, with C(kind), C(message), C(system), C(operation), C(obj), C(code), C(advice), and C(reason) of a refusal.
+    - C(seen) is the last observed state.
   returned: on failure
   type: dict
 """

@@ -97,7 +97,9 @@ lifs:
   sample:
     - {name: ic1, node: tokyo-01, port: e0c, address: 192.0.2.11, prefix: 24, enabled: true}
 failure:
-  description: The error as data. C(kind), C(message), C(system), C(operation), C(obj), C(code), C(seen) as the last observed state, C(advice), and C(reason) of a refusal.
+  description:
+    - The error as data, with C(kind), C(message), C(system), C(operation), C(obj), C(code), C(advice), and C(reason) of a refusal.
+    - C(seen) is the last observed state.
   returned: on failure
   type: dict
 """

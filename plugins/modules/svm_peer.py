@@ -95,7 +95,9 @@ alias_at_source:
   returned: success and O(state=present)
   type: str
 failure:
-  description: The error as data. C(kind), C(message), C(system), C(operation), C(obj), C(code), C(seen) as the last observed state, C(advice), and C(reason) of a refusal.
+  description:
+    - The error as data, with C(kind), C(message), C(system), C(operation), C(obj), C(code), C(advice), and C(reason) of a refusal.
+    - C(seen) is the last observed state.
   returned: on failure
   type: dict
 """

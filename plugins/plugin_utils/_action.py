@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-"""The base of every action plugin here: the module's ``run`` in this process, on the control node, with live progress, a journal, and no secret in anything it prints."""
+"""The base of every action plugin here.
+
+The module's ``run`` works in this process, on the control node, with live progress, a journal, and no secret in anything that it prints.
+"""
 
 from __future__ import annotations
 
@@ -69,21 +72,19 @@ class KubedrAction(ActionBase):  # type: ignore[misc]  # ansible-core carries no
         group = params.get("group")
         name = group.get("name") if isinstance(group, Mapping) else None
         verb = params.get("verb") or (journal.document.get("verb") if journal else None) or self._task.action.rpartition(".")[2]
-        quiet = bool(self._task.no_log)
-        lines = ProgressLines(lambda text: None if quiet else self._display.display(text), str(name or variables.get("inventory_hostname", "")), str(verb), SystemClock().monotonic)
-        return ActionReporter(lines, journal, SystemClock(), secrets, self._display.warning)
+        clock, show = SystemClock(), (lambda text: None) if self._task.no_log else self._display.display
+        lines = ProgressLines(show, str(name or variables.get("inventory_hostname", "")), str(verb), clock.monotonic)
+        return ActionReporter(lines, journal, clock, secrets, self._display.warning)
 
     def _open_journal(self, params: Mapping[str, Any], variables: Mapping[str, Any], reporter: ActionReporter) -> dict[str, Any] | None:
         """The first task of a verb begins the journal, before anything else. Returns a failed result where it cannot."""
         if params.get("phase") != "open":
             return None
-        group = params["group"]
+        folder, begun = str(params["group"].get("evidence_dir") or EVIDENCE_DIR), reporter.clock.utcnow()
         try:
-            reporter.journal = Journal.begin(
-                str(group.get("evidence_dir") or EVIDENCE_DIR), reporter.lines.group, str(params.get("verb")), params.get("mode"), _by(variables), reporter.clock.utcnow(),
-            )
+            reporter.journal = Journal.begin(folder, reporter.lines.group, str(params.get("verb")), params.get("mode"), _by(variables), begun)
         except OSError as error:
-            problem = ConfigError("dr_evidence_dir", f"no evidence can be written below {group.get('evidence_dir') or EVIDENCE_DIR}: {error.strerror}")
+            problem = ConfigError("dr_evidence_dir", f"no evidence can be written below {folder}: {error.strerror}")
             return {"failed": True, "msg": str(problem), "failure": problem.failure()}
         return None
 

@@ -21,7 +21,8 @@ RECOVERING = ("failover", "failback")
 
 EMPTY: dict[str, Any] = {
     "verb": "", "mode": None, "group": "", "run_id": "", "by": "", "started_at": "", "ended_at": None, "result": RUNNING, "message": "",
-    "state_before": None, "state_after": None, "epoch": None, "fence": None, "backup": None, "snapshot": None, "steps": [], "loss": None, "rpo": None, "rto_seconds": None,
+    "state_before": None, "state_after": None, "epoch": None, "fence": None, "backup": None, "snapshot": None, "steps": [],
+    "loss": None, "rpo": None, "rto_seconds": None,
 }
 
 

@@ -125,8 +125,8 @@ class Backups:
         if name:
             found = await self._context.find("BackupStorageLocation", name)
             if found is None:
-                problem = f"a BackupStorageLocation CRD with the name {name} specified in the backup spec needs to be created before this backup can be executed"
-                return None, [problem]
+                needed = "needs to be created before this backup can be executed"
+                return None, [f"a BackupStorageLocation CRD with the name {name} specified in the backup spec {needed}"]
         else:
             found = next((entry for entry in locations if entry["spec"].get("default")), None) or await self._context.find("BackupStorageLocation", "default")
             if found is None:

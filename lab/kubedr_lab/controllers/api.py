@@ -16,6 +16,7 @@ from .ports import KubePort, Obj
 
 MERGE = "application/merge-patch+json"
 T = TypeVar("T")
+Objs = list[Obj]
 
 
 class KubeRefused(Exception):
@@ -94,7 +95,7 @@ class Api:
     def __init__(self, port: KubePort) -> None:
         self._port = port
         self._lists: dict[Kind, list[Obj]] = {}
-        self._by_namespace: dict[Kind, dict[str, list[Obj]]] = {}
+        self._by_namespace: dict[Kind, dict[str, Objs]] = {}
         self._events: set[str] = set()
         self.writes = 0
         self.problems: deque[str] = deque(maxlen=20)
@@ -124,7 +125,7 @@ class Api:
             self._lists[kind] = [] if status == 404 else list(answer.get("items") or [])
         return self._lists[kind]
 
-    async def list_in(self, kind: Kind, namespace: str) -> list[Obj]:
+    async def list_in(self, kind: Kind, namespace: str) -> Objs:
         """Those of ``list`` in one namespace, without going through all of them each time."""
         everything = await self.list(kind)
         if kind not in self._by_namespace:

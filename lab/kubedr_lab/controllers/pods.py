@@ -41,7 +41,7 @@ def controller_uid(obj: Obj) -> str | None:
 
 
 def children(owner: Obj, candidates: Iterable[Obj]) -> tuple[list[Obj], list[Obj]]:
-    """Of the candidates in the owner's namespace: (owned, orphans that the owner's selector claims). Restored objects are orphans: Ark strips owner references."""
+    """Of the candidates in the owner's namespace: (owned, orphans that its selector claims). Restored objects are orphans: Ark strips owner references."""
     uid, selector = meta(owner)["uid"], owner["spec"].get("selector") or {}
     owned, orphans = [], []
     for obj in candidates:

@@ -50,6 +50,7 @@ class KubeCluster:
                 self._registry.add(row)
         for row in self._registry.types():
             self._objects.table(row)
+        self._objects.settle()
         # What was drawn before a restart must not be drawn again.
         self._verbs = Verbs(self._objects, self._registry, clock, Random(f"{seed} {name} {self._objects.version}"))
         self._reader = Reader(self._verbs, clock)

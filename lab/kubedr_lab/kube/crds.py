@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from .errors import Cause, Json
 from .resources import Resource
+from .validation import choice_fault
 
 _CONDITIONS = (
     ("NamesAccepted", "NoConflicts", "no conflicts found"),
@@ -19,31 +19,28 @@ _CONDITIONS = (
 
 def crd_faults(obj: Json) -> list[Cause]:
     """What makes a definition invalid."""
-    spec = obj.get("spec")
-    if not isinstance(spec, dict):
-        return [("spec", "Required value")]
-    given = spec.get("names")
-    names: Json = given if isinstance(given, dict) else {}
+    spec = obj.get("spec") or {}
+    names = spec.get("names") or {}
     faults: list[Cause] = [(f"spec.{key}", "Required value") for key in ("group", "scope") if not spec.get(key)]
     faults += [(f"spec.names.{key}", "Required value") for key in ("plural", "kind") if not names.get(key)]
-    if spec.get("scope") and spec["scope"] not in ("Cluster", "Namespaced"):
-        faults.append(("spec.scope", f'Unsupported value: "{spec["scope"]}": supported values: "Cluster", "Namespaced"'))
-    wanted = f"{names.get('plural')}.{spec.get('group')}"
-    if not faults and obj["metadata"].get("name") != wanted:
-        faults.append(("metadata.name", f'Invalid value: "{obj["metadata"].get("name")}": must be spec.names.plural+"."+spec.group'))
-    return faults + _version_faults(spec.get("versions"))
+    if spec.get("scope"):
+        faults += choice_fault("spec.scope", spec["scope"], ("Cluster", "Namespaced"))
+    name = obj["metadata"]["name"]
+    if not faults and name != f"{names['plural']}.{spec['group']}":
+        faults.append(("metadata.name", f'Invalid value: "{name}": must be spec.names.plural+"."+spec.group'))
+    return faults + _version_faults(spec.get("versions") or [])
 
 
-def _version_faults(versions: Any) -> list[Cause]:
-    if not isinstance(versions, list) or not versions or not all(isinstance(version, dict) for version in versions):
-        return [("spec.versions", "Required value: must have exactly one version marked as storage version")]
+def _version_faults(versions: list[Json]) -> list[Cause]:
     faults: list[Cause] = []
     for index, version in enumerate(versions):
+        at = f"spec.versions[{index}]"
         if not version.get("name"):
-            faults.append((f"spec.versions[{index}].name", "Required value"))
-        schema = version.get("schema")
-        if not isinstance(schema, dict) or not isinstance(schema.get("openAPIV3Schema"), dict):
-            faults.append((f"spec.versions[{index}].schema.openAPIV3Schema", "Required value: schemas are required"))
+            faults.append((f"{at}.name", "Required value"))
+        if not (version.get("schema") or {}).get("openAPIV3Schema"):
+            faults.append((f"{at}.schema.openAPIV3Schema", "Required value: schemas are required"))
+        for column in version.get("additionalPrinterColumns") or []:
+            faults += [(f"{at}.additionalPrinterColumns.{key}", "Required value") for key in ("name", "type", "jsonPath") if not column.get(key)]
     if sum(version.get("storage") is True for version in versions) != 1:
         faults.append(("spec.versions", "Invalid value: must have exactly one version marked as storage version"))
     return faults
@@ -74,17 +71,8 @@ def crd_rows(obj: Json) -> Iterator[Resource]:
             continue
         columns = tuple((column["name"], column["type"], column["jsonPath"]) for column in version.get("additionalPrinterColumns") or [])
         yield Resource(
-            group=spec["group"],
-            version=version["name"],
-            plural=names["plural"],
-            kind=names["kind"],
-            namespaced=spec["scope"] == "Namespaced",
-            short=tuple(names.get("shortNames") or ()),
-            categories=tuple(names.get("categories") or ()),
-            subresources=frozenset(version.get("subresources") or ()),
-            singular=names["singular"],
-            list_kind=names["listKind"],
-            columns=columns,
-            schema=version["schema"]["openAPIV3Schema"],
-            crd=obj["metadata"]["name"],
+            group=spec["group"], version=version["name"], plural=names["plural"], kind=names["kind"], namespaced=spec["scope"] == "Namespaced",
+            short=tuple(names.get("shortNames") or ()), categories=tuple(names.get("categories") or ()),
+            subresources=frozenset(version.get("subresources") or ()), singular=names["singular"], list_kind=names["listKind"],
+            columns=columns, schema=version["schema"]["openAPIV3Schema"], crd=obj["metadata"]["name"],
         )

@@ -6,115 +6,68 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import copy
 from ipaddress import IPv4Address
 from random import Random
 
 from .errors import Json
 
 _SERVICE_NET = int(IPv4Address("10.96.0.0"))
+_POD: Json = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "serviceAccountName": "default"}
+_ROLLING: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
+_ORDERED: Json = {"podManagementPolicy": "OrderedReady", "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}
+_DEFAULTS: dict[tuple[str, str], Json] = {
+    ("", "Namespace"): {"spec": {"finalizers": ["kubernetes"]}},
+    ("", "Secret"): {"type": "Opaque"},
+    ("", "Pod"): {"spec": _POD},
+    ("", "Service"): {"spec": {"type": "ClusterIP", "sessionAffinity": "None"}},
+    ("", "PersistentVolume"): {"spec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"}},
+    ("", "PersistentVolumeClaim"): {"spec": {"volumeMode": "Filesystem"}},
+    ("apps", "Deployment"): {"spec": {"replicas": 1, "strategy": _ROLLING, "revisionHistoryLimit": 10}},
+    ("apps", "StatefulSet"): {"spec": {"replicas": 1, **_ORDERED}},
+    ("apps", "ReplicaSet"): {"spec": {"replicas": 1}},
+    ("storage.k8s.io", "StorageClass"): {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
+}
+_PHASES = {"Namespace": "Active", "Pod": "Pending", "PersistentVolume": "Pending", "PersistentVolumeClaim": "Pending"}
 
 
 def complete(group: str, kind: str, obj: Json, rng: Random) -> None:
     """Fill in defaults, in place. ``rng`` picks a Service's cluster address."""
-    filler = _FILLERS.get((group, kind))
-    if filler:
-        filler(obj)
+    defaults = _DEFAULTS.get((group, kind), {})
+    _fill(obj, {key: value for key, value in defaults.items() if key != "spec"})
+    if "spec" in defaults:
+        obj["spec"] = obj.get("spec") or {}
+        _fill(obj["spec"], defaults["spec"])
+    if (group, kind) == ("", "Namespace"):
+        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
     if (group, kind) == ("", "Service"):
-        _service(obj, rng)
+        _service(obj["spec"], rng)
     if (group, kind) == ("", "Secret") and obj.get("stringData"):
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in obj.pop("stringData").items()}
         obj["data"] = {**(obj.get("data") or {}), **encoded}
 
 
-def initial_status(group: str, kind: str, obj: Json) -> Json | None:
-    """The status of a new object whose status a client cannot set at creation; None where it has none."""
-    if (group, kind) == ("", "Node"):
-        status: Json | None = obj.get("status")
-        return status
-    phases = {"Namespace": "Active", "Pod": "Pending", "PersistentVolume": "Pending", "PersistentVolumeClaim": "Pending"}
-    if not group and kind in phases:
-        return {"phase": phases[kind]}
-    if (group, kind) == ("", "Service"):
-        return {"loadBalancer": {}}
-    return {} if group in ("apps", "batch", "networking.k8s.io") else None
+def _fill(target: Json, defaults: Json) -> None:
+    for key, value in defaults.items():
+        target.setdefault(key, copy.deepcopy(value))
 
 
-def _namespace(obj: Json) -> None:
-    obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
-    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
-
-
-def _secret(obj: Json) -> None:
-    obj.setdefault("type", "Opaque")
-
-
-def _pod_spec(spec: Json) -> None:
-    spec.setdefault("restartPolicy", "Always")
-    spec.setdefault("terminationGracePeriodSeconds", 30)
-    spec.setdefault("serviceAccountName", "default")
-    for container in spec.get("containers") or []:
-        container.setdefault("imagePullPolicy", "IfNotPresent")
-
-
-def _pod(obj: Json) -> None:
-    _pod_spec(obj["spec"])
-
-
-def _deployment(obj: Json) -> None:
-    spec = obj["spec"]
-    spec.setdefault("replicas", 1)
-    rolling = {"maxUnavailable": "25%", "maxSurge": "25%"}
-    spec.setdefault("strategy", {"type": "RollingUpdate", "rollingUpdate": rolling})
-    spec.setdefault("revisionHistoryLimit", 10)
-
-
-def _stateful_set(obj: Json) -> None:
-    spec = obj["spec"]
-    spec.setdefault("replicas", 1)
-    spec.setdefault("podManagementPolicy", "OrderedReady")
-    spec.setdefault("updateStrategy", {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})
-
-
-def _replica_set(obj: Json) -> None:
-    obj["spec"].setdefault("replicas", 1)
-
-
-def _volume(obj: Json) -> None:
-    obj["spec"].setdefault("persistentVolumeReclaimPolicy", "Retain")
-    obj["spec"].setdefault("volumeMode", "Filesystem")
-
-
-def _claim(obj: Json) -> None:
-    obj["spec"].setdefault("volumeMode", "Filesystem")
-
-
-def _storage_class(obj: Json) -> None:
-    obj.setdefault("reclaimPolicy", "Delete")
-    obj.setdefault("volumeBindingMode", "Immediate")
-
-
-def _service(obj: Json, rng: Random) -> None:
-    spec = obj["spec"]
-    spec.setdefault("type", "ClusterIP")
-    spec.setdefault("sessionAffinity", "None")
+def _service(spec: Json, rng: Random) -> None:
     for port in spec.get("ports") or []:
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
+        _fill(port, {"protocol": "TCP", "targetPort": port.get("port")})
     if spec["type"] != "ExternalName":
         if not spec.get("clusterIP"):
             spec["clusterIP"] = str(IPv4Address(_SERVICE_NET + rng.randrange(256, 65535)))
         spec.setdefault("clusterIPs", [spec["clusterIP"]])
 
 
-_FILLERS: dict[tuple[str, str], Callable[[Json], None]] = {
-    ("", "Namespace"): _namespace,
-    ("", "Secret"): _secret,
-    ("", "Pod"): _pod,
-    ("", "PersistentVolume"): _volume,
-    ("", "PersistentVolumeClaim"): _claim,
-    ("apps", "Deployment"): _deployment,
-    ("apps", "StatefulSet"): _stateful_set,
-    ("apps", "ReplicaSet"): _replica_set,
-    ("storage.k8s.io", "StorageClass"): _storage_class,
-}
+def initial_status(group: str, kind: str, obj: Json) -> Json | None:
+    """The status of a new object whose status a client cannot set at creation; None where it has none. A Node brings its own."""
+    if (group, kind) == ("", "Node"):
+        status: Json | None = obj.get("status")
+        return status
+    if not group and kind in _PHASES:
+        return {"phase": _PHASES[kind]}
+    if (group, kind) == ("", "Service"):
+        return {"loadBalancer": {}}
+    return {} if group in ("apps", "batch", "networking.k8s.io") else None

@@ -89,11 +89,6 @@ def _aggregated_row(row: Resource) -> Json:
 
     subresources = [{"subresource": name, "responseKind": kind(_answers(row, name)), "verbs": _verbs(name)} for name in sorted(row.subresources)]
     return {
-        "resource": row.plural,
-        "responseKind": kind((row.group, row.version, row.kind)),
-        "scope": "Namespaced" if row.namespaced else "Cluster",
-        "singularResource": row.singular,
-        "verbs": list(row.verbs),
-        **_names(row),
-        **({"subresources": subresources} if subresources else {}),
+        "resource": row.plural, "responseKind": kind((row.group, row.version, row.kind)), "scope": "Namespaced" if row.namespaced else "Cluster",
+        "singularResource": row.singular, "verbs": list(row.verbs), **_names(row), **({"subresources": subresources} if subresources else {}),
     }

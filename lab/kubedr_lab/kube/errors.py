@@ -13,16 +13,8 @@ Cause = tuple[str, str]
 """(field path, message); the message begins with the kind of fault, such as ``Required value``."""
 
 _REASONS = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    409: "Conflict",
-    410: "Expired",
-    415: "UnsupportedMediaType",
-    422: "Invalid",
-    500: "InternalError",
+    400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 409: "Conflict",
+    410: "Expired", 415: "UnsupportedMediaType", 422: "Invalid", 500: "InternalError",
 }
 _CAUSES = {
     "Required value": "FieldValueRequired",
@@ -39,16 +31,8 @@ class KubeError(Exception):
         super().__init__(message)
         self.code = code
         self.reason = reason or _REASONS[code]
-        self.status: Json = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": message,
-            "reason": self.reason,
-            "details": details or {},
-            "code": code,
-        }
+        self.status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+        self.status |= {"reason": self.reason, "details": details or {}, "code": code}
 
 
 def success(details: Json) -> Json:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from .errors import Cause, Json
 from .selectors import dig
@@ -18,22 +16,12 @@ from .validation import VOLUME_SOURCES
 _IMMUTABLE = "Invalid value: {}: field is immutable"
 _POD_MUTABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations")
 _STATEFUL_MUTABLE = ("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds")
-_SUFFIX = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
 def changed_faults(group: str, kind: str, new: Json, old: Json) -> list[Cause]:
     """Every forbidden change between two versions of one object."""
     rule = _RULES.get((group, kind))
     return list(rule(new, old)) if rule else []
-
-
-def quantity(text: Any) -> float:
-    """The number that a Kubernetes quantity such as ``10Gi`` means; 0 for one that is not understood."""
-    found = re.fullmatch(r"([0-9.]+)([kKMGTPE]?)(i?)", str(text))
-    if not found:
-        return 0.0
-    power = _SUFFIX[found[2]]
-    return float(found[1]) * float(1024 ** (power // 3) if found[3] else 10**power)
 
 
 def _same(new: Json, old: Json, *path: str) -> Iterator[Cause]:
@@ -47,9 +35,8 @@ def _selector(new: Json, old: Json) -> Iterator[Cause]:
 
 
 def _stateful_set(new: Json, old: Json) -> Iterator[Cause]:
-    if {key: value for key, value in new["spec"].items() if key not in _STATEFUL_MUTABLE} != {
-        key: value for key, value in old["spec"].items() if key not in _STATEFUL_MUTABLE
-    }:
+    fixed = [{key: value for key, value in obj["spec"].items() if key not in _STATEFUL_MUTABLE} for obj in (new, old)]
+    if fixed[0] != fixed[1]:
         allowed = "', '".join(_STATEFUL_MUTABLE[:-1])
         yield "spec", f"Forbidden: updates to statefulset spec for fields other than '{allowed}' and '{_STATEFUL_MUTABLE[-1]}' are forbidden"
 
@@ -88,19 +75,14 @@ def _volume(new: Json, old: Json) -> Iterator[Cause]:
 
 def _claim(new: Json, old: Json) -> Iterator[Cause]:
     before, after = copy.deepcopy(old["spec"]), copy.deepcopy(new["spec"])
-    if not before.get("volumeName"):
-        before.pop("volumeName", None)
-        after.pop("volumeName", None)
-    sizes = [float(quantity(dig(spec, ["resources", "requests", "storage"]))) for spec in (before, after)]
-    bound = dig(old, ["status", "phase"]) == "Bound"
-    if bound:
-        for spec in (before, after):
+    for spec in (before, after):
+        if not old["spec"].get("volumeName"):
+            spec.pop("volumeName", None)
+        if dig(old, ["status", "phase"]) == "Bound":
             (spec.get("resources") or {}).pop("requests", None)
             spec.pop("volumeAttributesClassName", None)
     if before != after:
         yield "spec", "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-    elif sizes[1] < sizes[0]:
-        yield "spec.resources.requests.storage", "Forbidden: field can not be less than status.capacity"
 
 
 def _storage_class(new: Json, old: Json) -> Iterator[Cause]:

@@ -27,12 +27,12 @@ _ANNOTATION_BYTES = 256 * 1024
 
 
 def normalize(metadata: Json) -> None:
-    """Null values of labels and annotations become empty text, as Go's decoder has it."""
+    """As Go decodes and encodes it: null values of labels and annotations become empty text, empty fields vanish."""
     for field in ("labels", "annotations"):
-        values = metadata.get(field)
-        if isinstance(values, dict):
-            metadata[field] = {key: "" if value is None else value for key, value in values.items()}
-        elif values is None:
+        if metadata.get(field):
+            metadata[field] = {key: "" if value is None else value for key, value in metadata[field].items()}
+    for field in ("labels", "annotations", "finalizers", "ownerReferences", "managedFields"):
+        if not metadata.get(field):
             metadata.pop(field, None)
 
 

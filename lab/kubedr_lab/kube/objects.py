@@ -115,6 +115,11 @@ class Objects:
         table.base = table.version = self.version
         return table
 
+    def settle(self) -> None:
+        """After everything was read: nothing is known of what happened before."""
+        for table in self._tables.values():
+            table.base = table.version = self.version
+
     def put(self, resource: Resource, obj: Json, old: Json | None) -> None:
         """Write one object (new where ``old`` is None) under the next version, which is put into it."""
         self.version += 1

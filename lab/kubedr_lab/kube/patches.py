@@ -13,20 +13,11 @@ from jsonpointer import JsonPointerException  # type: ignore[import-untyped,unus
 
 from .errors import Json, KubeError, bad_request
 
+_BY_NAME = ("containers", "initContainers", "ephemeralContainers", "volumes", "env", "imagePullSecrets", "secrets")
 MERGE_KEYS = {
-    "containers": "name",
-    "initContainers": "name",
-    "ephemeralContainers": "name",
-    "volumes": "name",
-    "env": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "imagePullSecrets": "name",
-    "hostAliases": "ip",
-    "conditions": "type",
-    "ownerReferences": "uid",
-    "secrets": "name",
-    "topologySpreadConstraints": "topologyKey",
+    **dict.fromkeys(_BY_NAME, "name"),
+    "volumeMounts": "mountPath", "volumeDevices": "devicePath", "hostAliases": "ip", "conditions": "type",
+    "ownerReferences": "uid", "topologySpreadConstraints": "topologyKey",
 }
 """Lists of built-in types whose items are merged by a key (Kubernetes' patchMergeKey); all others are replaced whole."""
 

@@ -16,34 +16,23 @@ from .errors import Json, KubeError, bad_request
 
 Fields = dict[int, tuple[str, Any]]
 """{field number: (JSON name, "s" text, "b" bytes, "i" integer, "t" truth, "p" port, nested fields, [type of items], {"": type of map values})}."""
+_LABELS: dict[str, str] = {"": "s"}
 _META: Fields = {
-    1: ("name", "s"),
-    2: ("generateName", "s"),
-    3: ("namespace", "s"),
-    5: ("uid", "s"),
-    6: ("resourceVersion", "s"),
-    11: ("labels", {"": "s"}),
-    12: ("annotations", {"": "s"}),
-    14: ("finalizers", ["s"]),
+    1: ("name", "s"), 2: ("generateName", "s"), 3: ("namespace", "s"), 5: ("uid", "s"), 6: ("resourceVersion", "s"),
+    11: ("labels", _LABELS), 12: ("annotations", _LABELS), 14: ("finalizers", ["s"]),
 }
 _PORT: Fields = {1: ("name", "s"), 2: ("hostPort", "i"), 3: ("containerPort", "i"), 4: ("protocol", "s")}
 _ENV: Fields = {1: ("name", "s"), 2: ("value", "s")}
 _CONTAINER: Fields = {
-    1: ("name", "s"),
-    2: ("image", "s"),
-    3: ("command", ["s"]),
-    4: ("args", ["s"]),
-    5: ("workingDir", "s"),
-    6: ("ports", [_PORT]),
-    7: ("env", [_ENV]),
-    14: ("imagePullPolicy", "s"),
+    1: ("name", "s"), 2: ("image", "s"), 3: ("command", ["s"]), 4: ("args", ["s"]), 5: ("workingDir", "s"),
+    6: ("ports", [_PORT]), 7: ("env", [_ENV]), 14: ("imagePullPolicy", "s"),
 }
-_POD: Fields = {2: ("containers", [_CONTAINER]), 3: ("restartPolicy", "s"), 7: ("nodeSelector", {"": "s"}), 8: ("serviceAccountName", "s")}
+_POD: Fields = {2: ("containers", [_CONTAINER]), 3: ("restartPolicy", "s"), 7: ("nodeSelector", _LABELS), 8: ("serviceAccountName", "s")}
 _TEMPLATE: Fields = {1: ("metadata", _META), 2: ("spec", _POD)}
-_DEPLOYMENT: Fields = {1: ("replicas", "i"), 2: ("selector", {1: ("matchLabels", {"": "s"})}), 3: ("template", _TEMPLATE), 4: ("strategy", {1: ("type", "s")})}
+_DEPLOYMENT: Fields = {1: ("replicas", "i"), 2: ("selector", {1: ("matchLabels", _LABELS)}), 3: ("template", _TEMPLATE), 4: ("strategy", {1: ("type", "s")})}
 _JOB: Fields = {1: ("parallelism", "i"), 2: ("completions", "i"), 6: ("template", _TEMPLATE), 7: ("backoffLimit", "i")}
 _SERVICE_PORT: Fields = {1: ("name", "s"), 2: ("protocol", "s"), 3: ("port", "i"), 4: ("targetPort", "p"), 5: ("nodePort", "i")}
-_SERVICE: Fields = {1: ("ports", [_SERVICE_PORT]), 2: ("selector", {"": "s"}), 3: ("clusterIP", "s"), 4: ("type", "s"), 10: ("externalName", "s")}
+_SERVICE: Fields = {1: ("ports", [_SERVICE_PORT]), 2: ("selector", _LABELS), 3: ("clusterIP", "s"), 4: ("type", "s"), 10: ("externalName", "s")}
 _ATTRIBUTES = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
 _REVIEW: Fields = {
     1: ("resourceAttributes", {number: (name, "s") for number, name in enumerate(_ATTRIBUTES, 1)}),
@@ -51,8 +40,8 @@ _REVIEW: Fields = {
 }
 _KINDS: dict[str, Fields] = {
     "Namespace": {2: ("spec", {1: ("finalizers", ["s"])})},
-    "ConfigMap": {2: ("data", {"": "s"}), 3: ("binaryData", {"": "b"}), 4: ("immutable", "t")},
-    "Secret": {2: ("data", {"": "b"}), 3: ("type", "s"), 4: ("stringData", {"": "s"}), 5: ("immutable", "t")},
+    "ConfigMap": {2: ("data", _LABELS), 3: ("binaryData", {"": "b"}), 4: ("immutable", "t")},
+    "Secret": {2: ("data", {"": "b"}), 3: ("type", "s"), 4: ("stringData", _LABELS), 5: ("immutable", "t")},
     "ServiceAccount": {},
     "Pod": {2: ("spec", _POD)},
     "Service": {2: ("spec", _SERVICE)},

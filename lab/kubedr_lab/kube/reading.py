@@ -99,15 +99,10 @@ class Reader:
     def _watch(self, request: Request, target: Target) -> Watch:
         source = self._objects.table(target.resource)
         spec = WatchSpec(
-            resource=target.resource,
-            matches=_matcher(request, target),
-            candidates=lambda: self._keys(target),
-            since=number(request, "resourceVersion"),
-            timeout=float(number(request, "timeoutSeconds") or 1800),
-            bookmarks=request.first("allowWatchBookmarks") in _TRUE,
-            initial_events=request.first("sendInitialEvents") in _TRUE,
-            as_table=wants(request, "Table"),
-            include=request.first("includeObject"),
+            resource=target.resource, matches=_matcher(request, target), candidates=lambda: self._keys(target),
+            since=number(request, "resourceVersion"), timeout=float(number(request, "timeoutSeconds") or 1800),
+            bookmarks=request.first("allowWatchBookmarks") in _TRUE, initial_events=request.first("sendInitialEvents") in _TRUE,
+            as_table=wants(request, "Table"), include=request.first("includeObject"),
         )
         return Watch(spec, source, self._clock, lambda: self._objects.version)
 

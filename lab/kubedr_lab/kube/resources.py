@@ -131,29 +131,20 @@ def _reviews() -> Iterator[Resource]:
 
 _CORE_CLUSTER = ("namespaces Namespace ns - status,finalize", "nodes Node no - status", "persistentvolumes PersistentVolume pv - status")
 _CORE = (
-    "pods Pod po all status,binding",
-    "configmaps ConfigMap cm - -",
-    "secrets Secret - - -",
-    "services Service svc all status",
-    "serviceaccounts ServiceAccount sa - -",
-    "endpoints Endpoints ep - - =endpoints",
-    "events Event ev - -",
-    "persistentvolumeclaims PersistentVolumeClaim pvc - status",
-    "replicationcontrollers ReplicationController rc all status,scale",
-    "resourcequotas ResourceQuota quota - status",
-    "limitranges LimitRange limits - -",
-    "podtemplates PodTemplate - - -",
+    "pods Pod po all status,binding", "configmaps ConfigMap cm - -", "secrets Secret - - -", "services Service svc all status",
+    "serviceaccounts ServiceAccount sa - -", "endpoints Endpoints ep - - =endpoints", "events Event ev - -",
+    "persistentvolumeclaims PersistentVolumeClaim pvc - status", "replicationcontrollers ReplicationController rc all status,scale",
+    "resourcequotas ResourceQuota quota - status", "limitranges LimitRange limits - -", "podtemplates PodTemplate - - -",
 )
 _APPS = (
-    "deployments Deployment deploy all status,scale",
-    "replicasets ReplicaSet rs all status,scale",
-    "statefulsets StatefulSet sts all status,scale",
-    "daemonsets DaemonSet ds all status",
-    "controllerrevisions ControllerRevision - - -",
+    "deployments Deployment deploy all status,scale", "replicasets ReplicaSet rs all status,scale", "statefulsets StatefulSet sts all status,scale",
+    "daemonsets DaemonSet ds all status", "controllerrevisions ControllerRevision - - -",
 )
 _NETWORKING = ("ingresses Ingress ing - status", "networkpolicies NetworkPolicy netpol - - =networkpolicy")
-_STORAGE_CLUSTER = ("storageclasses StorageClass sc - -", "csidrivers CSIDriver - - -", "csinodes CSINode - - -",
-                    "volumeattachments VolumeAttachment - - status")
+_STORAGE_CLUSTER = (
+    "storageclasses StorageClass sc - -", "csidrivers CSIDriver - - -", "csinodes CSINode - - -",
+    "volumeattachments VolumeAttachment - - status",
+)
 _ADMISSION = (
     "mutatingwebhookconfigurations MutatingWebhookConfiguration - - -",
     "validatingwebhookconfigurations ValidatingWebhookConfiguration - - -",

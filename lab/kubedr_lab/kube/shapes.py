@@ -21,34 +21,25 @@ Shape = Any
 _STRINGS: Shape = {"*": str}
 _CONTAINER: Shape = {"name": str, "image": str, "command": [str], "args": [str], "env": [dict], "ports": [dict], "volumeMounts": [dict], "resources": dict}
 _POD: Shape = {
-    "containers": [_CONTAINER],
-    "initContainers": [_CONTAINER],
-    "volumes": [dict],
-    "nodeName": str,
-    "nodeSelector": _STRINGS,
-    "serviceAccountName": str,
-    "restartPolicy": str,
+    "containers": [_CONTAINER], "initContainers": [_CONTAINER], "volumes": [dict],
+    "nodeName": str, "nodeSelector": _STRINGS, "serviceAccountName": str, "restartPolicy": str,
 }
 _TEMPLATE: Shape = {"metadata": {"labels": _STRINGS, "annotations": _STRINGS}, "spec": _POD}
-_WORKLOAD: Shape = {
-    "replicas": int,
-    "selector": {"matchLabels": _STRINGS, "matchExpressions": [dict]},
-    "template": _TEMPLATE,
-    "serviceName": str,
-    "volumeClaimTemplates": [dict],
-}
+_SELECTOR: Shape = {"matchLabels": _STRINGS, "matchExpressions": [dict]}
+_WORKLOAD: Shape = {"replicas": int, "selector": _SELECTOR, "template": _TEMPLATE, "serviceName": str, "volumeClaimTemplates": [dict]}
 _CLAIM_REFERENCE: Shape = {"kind": str, "namespace": str, "name": str, "uid": str, "apiVersion": str, "resourceVersion": str}
 _PV: Shape = {
-    "capacity": dict,
-    "accessModes": [str],
-    "claimRef": _CLAIM_REFERENCE,
-    "persistentVolumeReclaimPolicy": str,
-    "storageClassName": str,
-    "mountOptions": [str],
+    "capacity": dict, "accessModes": [str], "claimRef": _CLAIM_REFERENCE, "mountOptions": [str],
+    "persistentVolumeReclaimPolicy": str, "storageClassName": str,
     "nfs": {"server": str, "path": str, "readOnly": bool},
     "csi": {"driver": str, "volumeHandle": str, "volumeAttributes": _STRINGS},
 }
 _PVC: Shape = {"accessModes": [str], "resources": {"requests": dict, "limits": dict}, "volumeName": str, "storageClassName": str, "selector": dict}
+_CRD_VERSION: Shape = {
+    "name": str, "served": bool, "storage": bool, "schema": {"openAPIV3Schema": dict}, "subresources": dict,
+    "additionalPrinterColumns": [dict.fromkeys(("name", "type", "jsonPath"), str)],
+}
+_CRD_NAMES: Shape = {**dict.fromkeys(("plural", "singular", "kind", "listKind"), str), "shortNames": [str], "categories": [str]}
 _SHAPES: dict[tuple[str, str], Shape] = {
     ("", "ConfigMap"): {"data": _STRINGS, "binaryData": {"*": bytes}, "immutable": bool},
     ("", "Secret"): {"data": {"*": bytes}, "stringData": _STRINGS, "type": str, "immutable": bool},
@@ -58,27 +49,24 @@ _SHAPES: dict[tuple[str, str], Shape] = {
     ("", "Service"): {"spec": {"selector": _STRINGS, "ports": [dict], "clusterIP": str, "type": str, "externalName": str}},
     ("", "Namespace"): {"spec": {"finalizers": [str]}},
     ("storage.k8s.io", "StorageClass"): {
-        "provisioner": str,
-        "parameters": _STRINGS,
-        "reclaimPolicy": str,
-        "volumeBindingMode": str,
-        "allowVolumeExpansion": bool,
-        "mountOptions": [str],
+        "provisioner": str, "parameters": _STRINGS, "reclaimPolicy": str,
+        "volumeBindingMode": str, "allowVolumeExpansion": bool, "mountOptions": [str],
     },
     **{("apps", kind): {"spec": _WORKLOAD} for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")},
+    **{("rbac.authorization.k8s.io", kind): {"roleRef": {"apiGroup": str, "kind": str, "name": str}} for kind in ("RoleBinding", "ClusterRoleBinding")},
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): {"spec": {"group": str, "scope": str, "names": _CRD_NAMES, "versions": [_CRD_VERSION]}},
     ("batch", "Job"): {"spec": {"parallelism": int, "completions": int, "template": _TEMPLATE}},
     ("batch", "CronJob"): {"spec": {"schedule": str, "suspend": bool, "jobTemplate": dict}},
 }
+_STATUS: Shape = {"phase": str, "conditions": [dict], "containerStatuses": [{"restartCount": int}], "replicas": int, "capacity": dict}
+_OPTIONS: dict[str, Shape] = {
+    "Scale": {"spec": {"replicas": int}},
+    "Binding": {"target": {"name": str}},
+    "DeleteOptions": {"propagationPolicy": str, "dryRun": [str], "preconditions": {"uid": str, "resourceVersion": str}, "gracePeriodSeconds": int},
+}
 _METADATA: Shape = {
-    "name": str,
-    "generateName": str,
-    "namespace": str,
-    "labels": _STRINGS,
-    "annotations": _STRINGS,
-    "finalizers": [str],
-    "ownerReferences": [dict],
-    "uid": str,
-    "resourceVersion": str,
+    **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion"), str),
+    "labels": _STRINGS, "annotations": _STRINGS, "finalizers": [str], "ownerReferences": [dict.fromkeys(("apiVersion", "kind", "name", "uid"), str)],
 }
 
 
@@ -88,9 +76,23 @@ def check_types(resource: Resource, obj: Json) -> None:
     Raises:
         KubeError: 400, naming the first field at fault.
     """
-    shape = {"metadata": _METADATA, **_SHAPES.get((resource.group, resource.kind), {})}
-    for fault in _faults(obj, shape, ""):
-        raise bad_request(f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {fault}')
+    builtin = {} if resource.crd else {"spec": dict, "status": _STATUS, **_SHAPES.get((resource.group, resource.kind), {})}
+    _check(resource.kind, resource.version, obj, {"metadata": _METADATA, **builtin})
+
+
+def checked_options(kind: str, body: Any) -> Json:
+    """The body of a request that is no object of its own: a Scale, a Binding, or DeleteOptions; {} where there is none.
+
+    Raises:
+        KubeError: 400, naming the first field at fault.
+    """
+    _check(kind, "v1", body, _OPTIONS[kind])
+    return body or {}
+
+
+def _check(kind: str, version: str, value: Any, shape: Shape) -> None:
+    for fault in _faults(value, shape, ""):
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {fault}')
 
 
 def _faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
@@ -108,7 +110,7 @@ def _faults(value: Any, shape: Shape, path: str) -> Iterator[str]:
             yield _mismatch(value, path, list)
             return
         for item in value:
-            yield from _faults(item, shape[0], path)
+            yield from _faults(item, shape[0], path) if item is not None else [f"null in the array {path.lstrip('.')}"]
     elif shape is bytes:
         yield from _base64_faults(value, path)
     elif not isinstance(value, shape) or (shape is int and isinstance(value, bool)):

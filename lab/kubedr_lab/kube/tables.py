@@ -36,8 +36,8 @@ def _replicas_ready(workload: Json) -> str:
     return f"{dig(workload, ['status', 'readyReplicas']) or 0}/{workload['spec'].get('replicas', 1)}"
 
 
-def _count(*path: str) -> Callable[[Json], int]:
-    return lambda obj: dig(obj, list(path)) or 0
+def _count(name: str, *path: str) -> Column:
+    return name, "integer", lambda obj: dig(obj, list(path)) or 0
 
 
 def _data(obj: Json) -> int:
@@ -59,57 +59,32 @@ def _involved(event: Json) -> str:
     return f"{involved.get('kind', '').lower()}/{involved.get('name')}"
 
 
-def _text(name: str, path: str) -> Column:
-    return name, "string", path
+def _texts(**paths: str) -> tuple[Column, ...]:
+    """Text columns; an underscore in a name stands for a blank."""
+    return tuple((name.replace("_", " "), "string", path) for name, path in paths.items())
 
 
 _READY: Column = ("Ready", "string", _replicas_ready)
+_DATA: Column = ("Data", "integer", _data)
+_CLASS = _texts(StorageClass=".spec.storageClassName")
 _COLUMNS: dict[str, tuple[Column, ...]] = {
-    "namespaces": (_text("Status", ".status.phase"), _AGE),
+    "namespaces": (*_texts(Status=".status.phase"), _AGE),
     "nodes": (("Status", "string", _node_ready), _AGE),
-    "pods": (("Ready", "string", _pod_ready), _text("Status", ".status.phase"), ("Restarts", "string", _pod_restarts), _AGE),
-    "configmaps": (("Data", "integer", _data), _AGE),
-    "secrets": (_text("Type", ".type"), ("Data", "integer", _data), _AGE),
-    "services": (_text("Type", ".spec.type"), _text("Cluster-IP", ".spec.clusterIP"), _AGE),
-    "events": (
-        ("Last Seen", "date", ".lastTimestamp"),
-        _text("Type", ".type"),
-        _text("Reason", ".reason"),
-        ("Object", "string", _involved),
-        _text("Message", ".message"),
-    ),
+    "pods": (("Ready", "string", _pod_ready), *_texts(Status=".status.phase"), ("Restarts", "string", _pod_restarts), _AGE),
+    "configmaps": (_DATA, _AGE),
+    "secrets": (*_texts(Type=".type"), _DATA, _AGE),
+    "services": (*_texts(Type=".spec.type"), ("Cluster-IP", "string", ".spec.clusterIP"), _AGE),
+    "events": (("Last Seen", "date", ".lastTimestamp"), *_texts(Type=".type", Reason=".reason"), ("Object", "string", _involved), *_texts(Message=".message")),
     "persistentvolumes": (
-        _text("Capacity", ".spec.capacity.storage"),
-        _text("Reclaim Policy", ".spec.persistentVolumeReclaimPolicy"),
-        _text("Status", ".status.phase"),
-        ("Claim", "string", _claim),
-        _text("StorageClass", ".spec.storageClassName"),
-        _AGE,
+        *_texts(Capacity=".spec.capacity.storage", Reclaim_Policy=".spec.persistentVolumeReclaimPolicy", Status=".status.phase"),
+        ("Claim", "string", _claim), *_CLASS, _AGE,
     ),
-    "persistentvolumeclaims": (
-        _text("Status", ".status.phase"),
-        _text("Volume", ".spec.volumeName"),
-        _text("Capacity", ".status.capacity.storage"),
-        _text("StorageClass", ".spec.storageClassName"),
-        _AGE,
-    ),
-    "deployments.apps": (
-        _READY,
-        ("Up-to-date", "integer", _count("status", "updatedReplicas")),
-        ("Available", "integer", _count("status", "availableReplicas")),
-        _AGE,
-    ),
+    "persistentvolumeclaims": (*_texts(Status=".status.phase", Volume=".spec.volumeName", Capacity=".status.capacity.storage"), *_CLASS, _AGE),
+    "deployments.apps": (_READY, _count("Up-to-date", "status", "updatedReplicas"), _count("Available", "status", "availableReplicas"), _AGE),
     "statefulsets.apps": (_READY, _AGE),
-    "replicasets.apps": (
-        ("Desired", "integer", _count("spec", "replicas")),
-        ("Current", "integer", _count("status", "replicas")),
-        ("Ready", "integer", _count("status", "readyReplicas")),
-        _AGE,
-    ),
+    "replicasets.apps": (_count("Desired", "spec", "replicas"), _count("Current", "status", "replicas"), _count("Ready", "status", "readyReplicas"), _AGE),
     "storageclasses.storage.k8s.io": (
-        _text("Provisioner", ".provisioner"),
-        _text("ReclaimPolicy", ".reclaimPolicy"),
-        _text("VolumeBindingMode", ".volumeBindingMode"),
+        *_texts(Provisioner=".provisioner", ReclaimPolicy=".reclaimPolicy", VolumeBindingMode=".volumeBindingMode"),
         _AGE,
     ),
     "customresourcedefinitions.apiextensions.k8s.io": (("Created At", "date", ".metadata.creationTimestamp"),),

@@ -90,13 +90,6 @@ def _workload(obj: Json) -> Iterator[Cause]:
     yield from _pod_spec(dig(spec, ["template", "spec"]), "spec.template.spec")
 
 
-def _job(obj: Json) -> Iterator[Cause]:
-    template = dig(obj, ["spec", "template", "spec"]) or {}
-    yield from _pod_spec(template, "spec.template.spec")
-    if template and template.get("restartPolicy") not in ("OnFailure", "Never"):
-        yield "spec.template.spec.restartPolicy", 'Required value: valid values: "OnFailure", "Never"'
-
-
 def _service(obj: Json) -> Iterator[Cause]:
     spec = _spec(obj)
     kind = spec.get("type", "ClusterIP")
@@ -182,6 +175,5 @@ _RULES: dict[tuple[str, str], Callable[[Json], Iterator[Cause]]] = {
     ("storage.k8s.io", "StorageClass"): _storage_class,
     ("rbac.authorization.k8s.io", "RoleBinding"): _binding,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _binding,
-    ("batch", "Job"): _job,
     **{("apps", kind): _workload for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")},
 }

@@ -243,8 +243,12 @@ def _carry_over(resource: Resource, current: Json, new: Json, subresource: str) 
         return copy.deepcopy(result)
     if "status" in resource.subresources:
         new = {key: value for key, value in new.items() if key != "status"} | ({"status": current["status"]} if "status" in current else {})
-    if resource.kind == "Namespace" and subresource != "finalize":
-        new = {**new, "spec": current["spec"]}
+    if resource.key == ("", "namespaces"):
+        finalizers = (new.get("spec") or {}).get("finalizers") or []
+        new = {**new, "spec": {"finalizers": finalizers} if subresource == "finalize" else current["spec"]}
+    if resource.key == ("", "services") and not (new.get("spec") or {}).get("clusterIP"):
+        addresses = {key: current["spec"][key] for key in ("clusterIP", "clusterIPs") if key in current["spec"]}
+        new = {**new, "spec": {**(new.get("spec") or {}), **addresses}}
     metadata = {key: value for key, value in new["metadata"].items() if key not in _SERVER_OWNED}
     metadata |= {key: before[key] for key in (*_SERVER_OWNED, "name", "namespace") if key in before}
     if metadata.get("managedFields") is None and before.get("managedFields"):

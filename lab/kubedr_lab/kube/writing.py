@@ -18,6 +18,7 @@ from .patches import json_patch, merge_patch, strategic_merge
 from .protobuf import decode
 from .reading import Reader, scale_of
 from .resources import Resource
+from .shapes import checked_options
 from .targets import Target, answer, is_dry_run
 from .verbs import Options, Verbs
 
@@ -65,7 +66,7 @@ class Writer:
     def _bind(self, request: Request, target: Target, body: Any) -> Response:
         """What a scheduler does: the one way to give a pod its node."""
         pod = copy.deepcopy(self._verbs.get(target.resource, target.namespace, target.name))
-        node = ((body or {}).get("target") or {}).get("name")
+        node = (checked_options("Binding", body).get("target") or {}).get("name")
         if not node:
             raise invalid("", "Binding", target.name, [("target.name", "Required value")])
         if pod["spec"].get("nodeName"):
@@ -75,7 +76,7 @@ class Writer:
         return answer(success({}), 201)
 
     def _delete(self, request: Request, target: Target, body: Any) -> Response:
-        options = {"propagationPolicy": request.first("propagationPolicy"), **(body if isinstance(body, dict) else {})}
+        options = {"propagationPolicy": request.first("propagationPolicy"), **checked_options("DeleteOptions", body)}
         dry_run = is_dry_run(request, options)
         if target.subresource:
             raise method_not_allowed()
@@ -98,7 +99,7 @@ class Writer:
         return self._reader.present(request, target.resource, self._verbs.update(target.resource, target.namespace, target.name, body, options))
 
     def _scale(self, request: Request, target: Target, scale: Any) -> Response:
-        replicas = ((scale if isinstance(scale, dict) else {}).get("spec") or {}).get("replicas")
+        replicas = (checked_options("Scale", scale).get("spec") or {}).get("replicas")
         obj = copy.deepcopy(self._verbs.get(target.resource, target.namespace, target.name))
         obj["spec"]["replicas"] = replicas if replicas is not None else 0
         updated = self._verbs.update(target.resource, target.namespace, target.name, obj, Options(is_dry_run(request), patch=True))

@@ -78,12 +78,13 @@ class OntapCluster:
         core = self.core
         await self._catch_up()
         await jobs.run_due(core, peer_bound=True)
-        for transfer in core.tables.all("transfer"):
-            if transfer["state"] in mirror.ACTIVE and transfer["due"] <= core.now():
+        for transfer in self._transfers():
+            if transfer["due"] <= core.now():
                 if core.spawn is None:
                     await mirror.advance(core, transfer)
                 else:
                     core.spawn(mirror.advance(core, transfer))
+        mirror.forget_old(core)
         ping = peering.next_ping(core)
         if ping is not None and ping <= core.now():
             core.cluster["last_ping"] = core.now()
@@ -95,12 +96,15 @@ class OntapCluster:
         core.tables.flush()
         return min(self._next(), default=None)
 
+    def _transfers(self) -> list[Record]:
+        """Those under way that nothing in this process works on."""
+        active = [transfer for state in mirror.ACTIVE for transfer in self.core.tables.all("transfer", state=state)]
+        return [transfer for transfer in active if transfer["uuid"] not in self.core.busy]
+
     def _next(self) -> Iterator[float]:
         core = self.core
         yield from jobs.next_due(core)
-        for transfer in core.tables.all("transfer"):
-            if transfer["state"] in mirror.ACTIVE and transfer["uuid"] not in core.busy:
-                yield transfer["due"]
+        yield from (transfer["due"] for transfer in self._transfers())
         for relationship in core.tables.all("relationship", state="snapmirrored"):
             if relationship["next_fire"] is not None:
                 yield relationship["next_fire"]

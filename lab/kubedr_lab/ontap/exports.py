@@ -35,7 +35,7 @@ def _service(core: Core, nfs: Record) -> Record:
 
 
 async def _services(call: Call) -> list[Record]:
-    return [_service(call.core, nfs) for nfs in call.core.tables.all("nfs")]
+    return [_service(call.core, nfs) for nfs in call.core.tables.all("nfs", **call.exact("svm.name"))]
 
 
 async def _create_service(call: Call) -> Response:
@@ -77,7 +77,7 @@ def _policy(core: Core, policy: Record) -> Record:
 
 
 async def _policies(call: Call) -> list[Record]:
-    return [_policy(call.core, policy) for policy in call.core.tables.all("export_policy")]
+    return [_policy(call.core, policy) for policy in call.core.tables.all("export_policy", **call.exact("svm.name"))]
 
 
 def _rules(given: list[Record]) -> list[Record]:
@@ -167,13 +167,19 @@ async def _read_rules(call: Call) -> list[Record]:
     return [{**rule, **shared} for rule in policy["rules"]]
 
 
+def _place(others: list[Record], rule: Record, index: int) -> list[Record]:
+    """The rules with ``rule`` at ``index``; where that is taken, the later ones move up by one. Gaps stay."""
+    taken = any(other["index"] == index for other in others)
+    moved = [{**other, "index": other["index"] + (taken and other["index"] >= index)} for other in others]
+    return sorted([*moved, {**rule, "index": index}], key=lambda item: int(item["index"]))
+
+
 async def _add_rule(call: Call) -> Response:
     policy = _found(call, "policy.id")
-    rules = _rules([*policy["rules"], call.body])
-    call.core.tables.put("export_policy", {**policy, "rules": rules})
-    new = next(rule for rule in rules if rule["index"] == call.body.get("index", len(rules)) or rule is rules[-1])
-    data: Record = {"num_records": 1, "records": [new]} if call.flag("return_records") else {}
-    return json_response(201, data, {"location": f"{call.path}/{new['index']}"})
+    index = call.body.get("index", max((rule["index"] for rule in policy["rules"]), default=0) + 1)
+    call.core.tables.put("export_policy", {**policy, "rules": _place(policy["rules"], _rule(call.body), index)})
+    data: Record = {"num_records": 1, "records": [{**_rule(call.body), "index": index}]} if call.flag("return_records") else {}
+    return json_response(201, data, {"location": f"{call.path}/{index}"})
 
 
 def _one_rule(call: Call, policy: Record) -> Record:
@@ -187,13 +193,12 @@ def _one_rule(call: Call, policy: Record) -> Record:
 async def _modify_rule(call: Call) -> Response:
     policy = _found(call, "policy.id")
     rule = _one_rule(call, policy)
-    changed = {**rule, **{name: value for name, value in call.body.items() if name != "new_index"}}
+    changed = _rule({**rule, **{name: value for name, value in call.body.items() if name != "new_index"}})
+    index = call.body.get("new_index", rule["index"])
+    if not isinstance(index, int) or index < 1:
+        raise invalid_value("new_index", index)
     others = [other for other in policy["rules"] if other is not rule]
-    place = call.body.get("new_index", rule["index"])
-    if not isinstance(place, int) or not 1 <= place <= len(policy["rules"]):
-        raise invalid_value("new_index", place)
-    ordered = [{**other, "index": number} for number, other in enumerate([*others[:place - 1], changed, *others[place - 1:]], start=1)]
-    call.core.tables.put("export_policy", {**policy, "rules": _rules(ordered)})
+    call.core.tables.put("export_policy", {**policy, "rules": _place(others, changed, index)})
     return done(call)
 
 

@@ -107,9 +107,8 @@ async def answer(call: Call, job: Record, record: Record | None = None) -> Respo
         record: the new object of a POST, for ``Location`` and ``return_records``.
     """
     core = call.core
-    core.tables.flush()
-    await _settle(core, job, call.return_timeout)
-    status = 202 if job["state"] != "success" or not call.return_timeout else 201 if call.method == "POST" else 200
+    await settle(core, job, call.return_timeout)
+    status = 202 if job["state"] != "success" or job["fault"] or not call.return_timeout else 201 if call.method == "POST" else 200
     data: Record = {"job": {"uuid": job["uuid"], "_links": {"self": {"href": f"/api/cluster/jobs/{job['uuid']}"}}}}
     headers = {}
     if record is not None:
@@ -120,7 +119,9 @@ async def answer(call: Call, job: Record, record: Record | None = None) -> Respo
     return json_response(status, data, headers)
 
 
-async def _settle(core: Core, job: Record, timeout: float) -> None:
+async def settle(core: Core, job: Record, timeout: float) -> None:
+    """Run a job that is due, and wait for its end so many lab seconds where the shell can wait."""
+    core.tables.flush()
     beside = job["action"]["do"] in PEER_BOUND and core.spawn is not None
     end = core.now() + timeout
     while job["state"] == "running":

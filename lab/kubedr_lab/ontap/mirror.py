@@ -18,7 +18,8 @@ from .svms import DATA_ONLY, DEFAULT, DESTINATION, FULL
 from .tables import Record
 
 UNREACHABLE, ABORTED, FAILED = 6621445, 6620046, 6621444
-ACTIVE = ("queued", "transferring")
+ACTIVE, ENDED = ("queued", "transferring"), ("success", "failed", "aborted", "hard_aborted")
+DAY = 86400.0
 
 
 def active_transfer(core: Core, relationship: Record) -> Record | None:
@@ -248,6 +249,17 @@ def fire_schedules(core: Core) -> None:
         core.tables.put("relationship", relationship)
         if relationship["state"] == "snapmirrored" and not relationship["quiescing"] and active_transfer(core, relationship) is None:
             queue(core, relationship, "update")
+
+
+def forget_old(core: Core) -> None:
+    """Transfers are shown for a day; the last one of a relationship is kept."""
+    limit = core.now() - DAY
+    for state in ENDED:
+        for transfer in core.tables.all("transfer", state=state):
+            if transfer["ended"] < limit:
+                relationship = core.tables.get("relationship", transfer["relationship"])
+                if relationship is None or relationship["transfer"] != transfer["uuid"]:
+                    core.tables.delete("transfer", transfer["uuid"])
 
 
 def describe(core: Core, volume: Record) -> Record:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from ..messages import Response
 from .core import Core, iso
@@ -38,7 +37,7 @@ LIF = schema(
     " dns_zone ddns_enabled probe_port subnet{name uuid} vip metric* statistics* rdma_protocols"
 )
 ROUTE = schema("uuid destination{address netmask family} gateway metric scope svm{name uuid} ipspace{name uuid} interfaces{name uuid ip{address}}")
-LIF_BODY = schema("fail_if_subnet_conflicts service_policy* subnet*")
+LIF_BODY = schema("fail_if_subnet_conflicts")
 
 
 async def _cluster(call: Call) -> list[Record]:
@@ -128,16 +127,16 @@ def _lif(core: Core, lif: Record) -> Record:
 
 
 async def _lifs(call: Call) -> list[Record]:
-    return [_lif(call.core, lif) for lif in call.core.tables.all("lif")]
+    return [_lif(call.core, lif) for lif in call.core.tables.all("lif", **call.exact("svm.name"), **call.exact("name"), **call.exact("uuid"))]
 
 
-def _name(value: Any) -> str:
-    return str(value.get("name", "")) if isinstance(value, dict) else str(value or "")
+def _name(value: Record | None) -> str:
+    return str((value or {}).get("name", ""))
 
 
 def _home(core: Core, location: Record) -> Record:
     """The port that a LIF is to live on."""
-    port_name, node = _name(location.get("home_port")), _name(location.get("home_port", {}).get("node"))
+    port_name, node = _name(location.get("home_port")), _name((location.get("home_port") or {}).get("node"))
     home_node, domain = _name(location.get("home_node")), _name(location.get("broadcast_domain"))
     if not (port_name or home_node or domain) or (port_name and domain) or (node and home_node and node != home_node):
         raise refused(1967111, "Exactly one of home_port, home_node or broadcast_domain must be given.")
@@ -237,7 +236,7 @@ def _route(core: Core, route: Record) -> Record:
 
 
 async def _routes(call: Call) -> list[Record]:
-    return [_route(call.core, route) for route in call.core.tables.all("route")]
+    return [_route(call.core, route) for route in call.core.tables.all("route", **call.exact("svm.name"))]
 
 
 async def _create_route(call: Call) -> Response:

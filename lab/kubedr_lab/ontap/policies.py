@@ -128,10 +128,6 @@ def cron_schedule(core: Core, name: str) -> Record:
     return schedule
 
 
-def _name(value: Any) -> str:
-    return str((value.get("name") if isinstance(value, dict) else value) or "")
-
-
 def new_policy(core: Core, body: Record) -> Record:
     """The record of an asynchronous policy from a POST body, checked."""
     identity, rules = body.get("identity_preservation", DATA_ONLY), body.get("retention", [])
@@ -142,7 +138,7 @@ def new_policy(core: Core, body: Record) -> Record:
     copies = [name for name in ("copy_all_source_snapshots", "copy_latest_source_snapshot") if body.get(name)]
     if len(copies) + bool(rules) > 1:
         raise refused(6621088, "copy_all_source_snapshots, copy_latest_source_snapshot and retention exclude each other.")
-    schedule = _name(body.get("transfer_schedule"))
+    schedule = (body.get("transfer_schedule") or {}).get("name", "")
     if schedule:
         cron_schedule(core, schedule)
     return {
@@ -221,7 +217,5 @@ RESOURCES = [
         "/cluster/schedules", SCHEDULE, _schedules, create=_create_schedule, modify=_modify_schedule, remove=_remove_schedule,
         body=schema("cluster* svm*"),
     ),
-    Resource(
-        "/snapmirror/policies", POLICY, _policies, create=_create_policy, modify=_modify_policy, remove=_remove_policy, body=schema("transfer_schedule*"),
-    ),
+    Resource("/snapmirror/policies", POLICY, _policies, create=_create_policy, modify=_modify_policy, remove=_remove_policy),
 ]

@@ -22,6 +22,7 @@ from .tables import Record
 
 RESERVED = frozenset({"fields", "max_records", "order_by", "return_records", "return_timeout", "ignore_unknown_fields", "start.index"})
 DEFAULT_PAGE = 10000
+_LITERAL = re.compile(r"[\w-]+")
 
 
 @dataclass
@@ -48,6 +49,12 @@ class Call:
         if text not in ("true", "false"):
             raise invalid_value(name, text)
         return text == "true"
+
+    def exact(self, field: str) -> dict[str, str]:
+        """``{name: value}`` where one value of ``field`` is asked for and no pattern, so that a room need not show what the filter drops anyway.
+        The name is that of the records in the tables: the part before a dot, or ``name`` and ``uuid`` themselves."""
+        value = self.keys.get(field) or self.query.get(field, "")
+        return {field.partition(".")[0]: value} if _LITERAL.fullmatch(value) else {}
 
     @property
     def return_timeout(self) -> int:
@@ -149,16 +156,25 @@ def open_body(data: Any) -> Any:
     return opened
 
 
-def _check_body(data: Any, known: Schema, extra: Schema, path: str = "") -> None:
+def _check_body(data: Any, known: Schema, extra: Schema, path: str = "") -> Any:
+    """The body with every object in full form (``"policy": "p"`` stands for ``{"name": "p"}``); refuses what does not exist or cannot be."""
     if isinstance(data, list):
-        for item in data:
-            _check_body(item, known, extra, path)
-    elif isinstance(data, dict) and not ("*" in known or "*" in extra):
+        return [_check_body(item, known, extra, path) for item in data]
+    fields = {**known, **extra}
+    if data is None or "*" in fields:
+        return data
+    if isinstance(data, dict):
+        checked = {}
         for key, value in data.items():
-            if key not in known and key not in extra and key != "_links":
+            if key not in fields and key != "_links":
                 raise unexpected_argument(f"{path}{key}")
-            if isinstance(value, dict | list) and key != "_links":
-                _check_body(value, known.get(key, {}), extra.get(key, {}), f"{path}{key}.")
+            checked[key] = _check_body(value, known.get(key, {}), extra.get(key, {}), f"{path}{key}.")
+        return checked
+    if isinstance(data, str) and "name" in fields:
+        return {"name": data}
+    if set(fields) - {"!"}:
+        raise invalid_value(path.rstrip("."), data)
+    return data
 
 
 def _read_body(request: Request, resource: Resource) -> Record:
@@ -170,8 +186,7 @@ def _read_body(request: Request, resource: Resource) -> Record:
         return {}
     if not isinstance(data, dict):
         raise ApiError(400, 262199, "Invalid JSON input, an object is expected.")
-    body: Record = open_body(data)
-    _check_body(body, resource.known, resource.body)
+    body: Record = _check_body(open_body(data), resource.known, resource.body)
     return body
 
 

@@ -10,7 +10,7 @@ from . import jobs, states
 from .core import Core, duration, iso
 from .errors import ApiError, missing, not_found, refused
 from .jobs import action
-from .mirror import ABORTED, ACTIVE, active_transfer, drop_bases, fail, queue
+from .mirror import ABORTED, ACTIVE, DAY, active_transfer, drop_bases, fail, queue
 from .peer import peer_op
 from .peering import joined_peer
 from .policies import cron_schedule, next_fire
@@ -33,7 +33,6 @@ TRANSFER = schema(
 FLAGS = frozenset({
     "list_destinations_only", "source_only", "source_info_only", "destination_only", "force", "failover", "force-failover", "failback", "validate_only",
 })
-DAY = 86400.0
 
 
 def _exists(core: Core, call_key: str) -> Record:
@@ -100,7 +99,9 @@ async def _read(call: Call) -> list[Record]:
     core = call.core
     if call.flag("list_destinations_only"):
         return [_destination(core, record) for record in core.tables.all("destination")]
-    return [render(core, relationship) for relationship in core.tables.all("relationship")]
+    path = call.query.get("destination.path", "")
+    svm = {"svm": path[:-1]} if path.endswith(":") and path[:-1].replace("_", "").isalnum() else {}
+    return [render(core, relationship) for relationship in core.tables.all("relationship", **svm, **call.exact("uuid"))]
 
 
 def _svm_of(body: Record, end: str) -> str:
@@ -131,6 +132,8 @@ async def _create(call: Call) -> Response:
     alias, svm = _svm_of(body, "source"), core.svm(_svm_of(body, "destination"))
     if "state" in body:
         raise refused(13303873, "The state can only be given together with create_destination.")
+    if body.get("restore") or body.get("create_destination"):
+        raise refused(13303878, "restore and create_destination are not supported for this relationship.")
     peer = alias_of(core, svm["name"], alias)
     cluster = body.get("source", {}).get("cluster", {}).get("name")
     if cluster and joined_peer(core, cluster) is None:
@@ -148,12 +151,20 @@ async def _create(call: Call) -> Response:
     fire = next_fire(cron_schedule(core, schedule)["cron"], core.now()) if schedule else None
     relationship = {
         "uuid": core.uuid(), "source_svm": alias, "peer_svm": peer["peer_svm"], "peer_svm_uuid": peer["peer_svm_uuid"], "cluster": peer["peer_cluster"],
-        "svm": svm["name"], "state": "uninitialized" if svm["subtype"] == DESTINATION else "broken_off", "healthy": True, "reasons": [], "exported": None,
+        "svm": svm["name"], "state": _first_state(core, svm), "healthy": True, "reasons": [], "exported": None,
         "last_type": "", "policy": policy["name"], "schedule": schedule or "", "identity": identity, "throttle": int(body.get("throttle", 0)),
         "transfer": None, "bytes_total": 0, "seconds_total": 0.0, "quiescing": 0, "next_fire": fire, "sequence": 0,
     }
+    if call.flag("validate_only"):
+        return done(call)
     job = jobs.start(call, "relationship.create", relationship["uuid"], core.profile.job, relationship=relationship)
     return await jobs.answer(call, job, render(core, relationship))
+
+
+def _first_state(core: Core, svm: Record) -> str:
+    """Where the destination holds data already, it is a broken-off mirror that can be resynced."""
+    empty = svm["subtype"] == DESTINATION and core.tables.find("volume", svm=svm["name"], root=True) is None
+    return "uninitialized" if empty else "broken_off"
 
 
 @action("relationship.create")

@@ -40,7 +40,7 @@ def wish(call: Call, relationship: Record) -> Wish:
     if flags["failover"] or flags["force-failover"]:
         if state is not None:
             raise refused(13304156, "Use either state broken_off or failover=true.")
-        return Wish(_do(relationship, "broken_off"), flags["force-failover"], True)
+        return Wish(_do(call.core, relationship, "broken_off"), flags["force-failover"], True)
     if flags["force"] and state != "broken_off":
         raise refused(13303835 if state else 13303837, "The flag force is only valid with state broken_off.")
     if flags["failback"]:
@@ -49,10 +49,10 @@ def wish(call: Call, relationship: Record) -> Wish:
         if relationship["state"] != "broken_off":
             raise refused(13303833, "Only a relationship that was failed over can be failed back.")
         return Wish("failback")
-    return Wish(_do(relationship, state) if state else "", flags["force"])
+    return Wish(_do(call.core, relationship, state) if state else "", flags["force"])
 
 
-def _do(relationship: Record, state: str) -> str:
+def _do(core: Core, relationship: Record, state: str) -> str:
     """The operation that leads to ``state``; empty where it is reached."""
     now = relationship["state"]
     if state in RESUME_WORDS:
@@ -64,7 +64,8 @@ def _do(relationship: Record, state: str) -> str:
     if state == "broken_off":
         if now == "uninitialized":
             raise refused(13303818, "The relationship is uninitialized and cannot be broken off.")
-        return "" if now == "broken_off" else "break"
+        # A resync that did not end has made the SVM a destination again: a break is what makes it writable.
+        return "" if now == "broken_off" and core.svm(relationship["svm"])["subtype"] == DEFAULT else "break"
     raise refused(13303817, f'The state "{state}" is unknown.')
 
 

@@ -68,7 +68,7 @@ def _render(core: Core, volume: Record) -> Record:
 
 
 async def _read(call: Call) -> list[Record]:
-    return [_render(call.core, volume) for volume in call.core.tables.all("volume")]
+    return [_render(call.core, volume) for volume in call.core.tables.all("volume", **call.exact("svm.name"), **call.exact("name"), **call.exact("uuid"))]
 
 
 def new_volume(core: Core, svm: Record, body: Record) -> Record:
@@ -87,7 +87,8 @@ def new_volume(core: Core, svm: Record, body: Record) -> Record:
     _check_nas(core, svm["name"], junction, policy)
     return {
         "uuid": core.uuid(), "name": name, "svm": svm["name"], "type": "rw", "state": "online", "junction": junction, "export_policy": policy,
-        "size": int(body.get("size") or body.get("space", {}).get("size") or 1 << 30), "style": body.get("style") or core.cluster.get("volume_style", "flexvol"), "root": False,
+        "size": int(body.get("size") or body.get("space", {}).get("size") or 1 << 30), "root": False,
+        "style": body.get("style") or core.cluster.get("volume_style", "flexvol"),
         "protection": body.get("svm_dr_protection", "protected"), "created": core.now(), "comment": str(body.get("comment", "")),
     }
 

@@ -50,7 +50,7 @@ async def _read(call: Call) -> list[Record]:
                 if peer["state"] == "peered" and peer["uuid"] not in states:
                     core.tables.put("svm_peer", {**peer, "state": "initiated"})
         core.tables.flush()
-    return [_render(core, peer) for peer in core.tables.all("svm_peer")]
+    return [_render(core, peer) for peer in core.tables.all("svm_peer", **call.exact("svm.name"), **call.exact("name"), **call.exact("uuid"))]
 
 
 def _free_alias(core: Core, svm: str, name: str) -> bool:

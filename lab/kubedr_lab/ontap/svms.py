@@ -26,6 +26,7 @@ KNOWN = schema(
     " !snapmirror{is_protected protected_volumes_count protection_type protected_consistency_group_count}"
 )
 CLI = schema("vserver force foreground")
+CLI_PATIENCE = 120.0
 
 
 def identity_of(core: Core, svm: Record) -> str | None:
@@ -70,7 +71,7 @@ def _render(core: Core, svm: Record) -> Record:
 
 
 async def _read(call: Call) -> list[Record]:
-    return [_render(call.core, svm) for svm in call.core.tables.all("svm")]
+    return [_render(call.core, svm) for svm in call.core.tables.all("svm", **call.exact("name"), **call.exact("uuid"))]
 
 
 async def _create(call: Call) -> Response:
@@ -218,6 +219,9 @@ async def _remove(call: Call) -> Response:
 @action("svm.delete")
 async def _deleted(core: Core, arguments: Record) -> None:
     svm = core.svm(arguments["target"])
+    for volume in core.tables.all("volume", svm=svm["name"]):
+        for snapshot in core.tables.all("snapshot", volume=volume["uuid"]):
+            core.tables.delete("snapshot", snapshot["uuid"])
     for kind in ("volume", "export_policy", "lif", "route", "nfs"):
         for record in core.tables.all(kind, svm=svm["name"]):
             core.tables.delete(kind, record["uuid"])
@@ -231,14 +235,24 @@ def _cli_svm(call: Call) -> tuple[Record, bool]:
     return call.core.svm(name), str(call.body.get("force", False)).lower() == "true"
 
 
-async def _cli_start(call: Call) -> Response:
+async def _cli_move(call: Call, up: bool) -> Response:
+    """The command line waits for its end, whatever return_timeout says."""
     svm, force = _cli_svm(call)
-    return await jobs.answer(call, move(call, svm, True, force))
+    if svm["state"] == ("running" if up else "stopped"):
+        return json_response(200, {"cli_output": ""})
+    job = move(call, svm, up, force)
+    await jobs.settle(call.core, job, CLI_PATIENCE)
+    if job["state"] == "failure":
+        raise refused(job["code"], job["message"])
+    return json_response(200, {"cli_output": ""}) if job["state"] == "success" else await jobs.answer(call, job)
+
+
+async def _cli_start(call: Call) -> Response:
+    return await _cli_move(call, True)
 
 
 async def _cli_stop(call: Call) -> Response:
-    svm, _ = _cli_svm(call)
-    return await jobs.answer(call, move(call, svm, False))
+    return await _cli_move(call, False)
 
 
 async def _cli_unlock(call: Call) -> Response:

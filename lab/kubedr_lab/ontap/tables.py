@@ -15,6 +15,8 @@ KINDS = (
     "cluster", "node", "port", "broadcast_domain", "ipspace", "aggregate", "lif", "route", "cluster_peer", "svm_peer", "permission", "svm", "volume",
     "snapshot", "nfs", "export_policy", "schedule", "policy", "relationship", "transfer", "destination", "job",
 )
+INDEXED = ("svm", "name", "volume", "relationship", "state")
+"""Fields by which records are found without looking at all of them: a cluster may hold 128 relationships and thousands of snapshots."""
 CONTENT = "content"
 """Bytes of a volume in pieces, key ``<volume uuid>/<offset>``."""
 
@@ -24,16 +26,38 @@ class Tables:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._kinds: dict[str, dict[str, Record]] = {kind: {key: cast(Record, value) for key, value in store.items(kind)} for kind in KINDS}
+        self._kinds: dict[str, dict[str, Record]] = {kind: {} for kind in KINDS}
+        self._index: dict[tuple[str, str, Any], dict[str, None]] = {}
+        self._indexed: dict[tuple[str, str], list[tuple[str, str, Any]]] = {}
         self._changes: dict[tuple[str, str], Value | None] = {}
+        for kind in KINDS:
+            for _, value in store.items(kind):
+                self._keep(kind, cast(Record, value))
+
+    def _keep(self, kind: str, record: Record) -> None:
+        key = record["uuid"]
+        self._kinds[kind][key] = record
+        places = [(kind, field, record[field]) for field in INDEXED if field in record]
+        if self._indexed.get((kind, key)) != places:
+            self._forget(kind, key)
+            self._indexed[kind, key] = places
+            for place in places:
+                self._index.setdefault(place, {})[key] = None
+
+    def _forget(self, kind: str, key: str) -> None:
+        for place in self._indexed.pop((kind, key), []):
+            self._index[place].pop(key, None)
 
     def all(self, kind: str, **equal: Any) -> list[Record]:
         """Records whose fields equal the given ones."""
-        return [record for record in self._kinds[kind].values() if all(record.get(name) == value for name, value in equal.items())]
+        table = self._kinds[kind]
+        index = [self._index.get((kind, field, equal[field]), {}) for field in INDEXED if field in equal]
+        records = [table[key] for key in min(index, key=len)] if index else table.values()
+        return [record for record in records if all(record.get(name) == value for name, value in equal.items())]
 
     def find(self, kind: str, **equal: Any) -> Record | None:
         """The first of ``all``."""
-        return next((record for record in self._kinds[kind].values() if all(record.get(name) == value for name, value in equal.items())), None)
+        return next(iter(self.all(kind, **equal)), None)
 
     def get(self, kind: str, key: str) -> Record | None:
         """By uuid."""
@@ -41,13 +65,14 @@ class Tables:
 
     def put(self, kind: str, record: Record) -> Record:
         """Add or change."""
-        self._kinds[kind][record["uuid"]] = record
+        self._keep(kind, record)
         self._changes[kind, record["uuid"]] = record
         return record
 
     def delete(self, kind: str, key: str) -> None:
         """Remove; nothing happens where it is gone."""
         if self._kinds[kind].pop(key, None) is not None:
+            self._forget(kind, key)
             self._changes[kind, key] = None
 
     def put_bytes(self, key: str, data: bytes) -> None:

@@ -81,6 +81,11 @@ class Edge:
         self._record(event)
         return outcome
 
+    def note(self, request: Request, via: str, query: dict[str, list[str]]) -> None:
+        """Put a request into the log that is none of the core's."""
+        event = {"time": iso(self._clock.now()), "via": via, "event": "request", "method": request.method, "path": request.path}
+        self._record({**event, "query": visible_query(query), "status": 200, "ms": 0.0})
+
     async def _play(self, rule: Rule, request: Request, handle: Handler) -> Outcome:
         if rule.kind in ("drop", "reset"):
             return Outcome(None, reset=rule.kind == "reset")

@@ -119,7 +119,9 @@ class Front:
         request = await _read(raw)
         call = self._calls.get(request.path.removeprefix("/lab/")) if request.path.startswith("/lab/") else None
         if call is not None:
-            response = json_response(200, await call(request.json() or {}))
+            message = request.json() or {}
+            self._edge.note(request, self._via, {"op": [str(message["op"])]} if "op" in message else {})
+            response = json_response(200, await call(message))
             self._acted()
             return _plain(response)
         outcome = await self._edge.answer(request, self._via, core)

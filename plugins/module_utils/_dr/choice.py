@@ -52,18 +52,18 @@ class Rules:
 
     Attributes:
         namespaces: of the group: the backup must hold all of them.
-        schedule: the active side's: the backup must be written by it, or be one of ``own``.
+        schedule: the active side's: the backup must be written by it, or be one of ``own``. None takes any backup.
         own: names of backups that this run, or the run that it continues, asked for.
         now: the DR cluster's own clock, against which expiry is judged.
-        svm: the DR SVM.
+        svm: the DR SVM; None where volumes are not judged.
         scaled_down_at: when workloads were recorded and scaled down: a later backup holds them at zero.
         named: the operator's choice, taken whatever it is.
     """
 
     namespaces: tuple[str, ...]
-    schedule: str
+    schedule: str | None
     now: datetime
-    svm: SvmView
+    svm: SvmView | None
     own: frozenset[str] = frozenset()
     scaled_down_at: datetime | None = None
     named: str = ""
@@ -133,7 +133,7 @@ def _named(backups: Sequence[BackupLike], holds: Callable[[str], Objects], rules
         )
     try:
         contents = holds(backup.name)
-        volumes = group_volumes(contents, rules.namespaces, rules.svm)
+        volumes = group_volumes(contents, rules.namespaces, rules.svm or SvmView({}))
     except KubedrError as error:
         raise Refused("backup_unreadable", f"it can not be read: {error}", operation="choose backup", obj=backup.name) from error
     broken = [why for why in (at_a_glance(backup, rules), _lacks_namespace(contents, rules)) if why]
@@ -142,7 +142,7 @@ def _named(backups: Sequence[BackupLike], holds: Callable[[str], Objects], rules
         for found in backups
         if _stamp(found) > _stamp(backup) and at_a_glance(found, rules) is None
     ]
-    return Choice(backup, newer, [volume for volume in volumes if not volume.meets_data], volumes, broken)
+    return Choice(backup, newer, [volume for volume in volumes if rules.svm and not volume.meets_data], volumes, broken)
 
 
 def at_a_glance(backup: BackupLike, rules: Rules) -> str | None:
@@ -151,7 +151,7 @@ def at_a_glance(backup: BackupLike, rules: Rules) -> str | None:
         return f"it is {backup.phase}, not Completed"
     if backup.started_at is None:
         return "it does not say when it started"
-    if backup.schedule != rules.schedule and backup.name not in rules.own:
+    if rules.schedule is not None and backup.schedule != rules.schedule and backup.name not in rules.own:
         return f"it was written by {'schedule ' + backup.schedule if backup.schedule else 'no schedule'}, not by {rules.schedule} or by this run"
     if backup.expires_at is not None and backup.expires_at <= rules.now:
         return f"it expired at {backup.expires_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -166,14 +166,16 @@ def _inside(backup: BackupLike, holds: Callable[[str], Objects], rules: Rules) -
     try:
         contents = holds(backup.name)
         why = _lacks_namespace(contents, rules)
-        volumes = [] if why else group_volumes(contents, rules.namespaces, rules.svm)
+        volumes = [] if why else group_volumes(contents, rules.namespaces, rules.svm or SvmView({}))
     except KubedrError as error:
         return [], f"it can not be read: {error}"
+    if why or rules.svm is None:
+        return volumes, why
     homeless = [volume for volume in volumes if not volume.meets_data]
     if homeless:
         return volumes, "no volume on the DR SVM for " + ", ".join(volume.label for volume in homeless)
     unknown = [volume for volume in volumes if volume.on_svm and volume.manifest is None]
-    return volumes, why or (f"it lacks the PersistentVolume of {', '.join(volume.label for volume in unknown)}" if unknown else None)
+    return volumes, f"it lacks the PersistentVolume of {', '.join(volume.label for volume in unknown)}" if unknown else None
 
 
 def _lacks_namespace(contents: Objects, rules: Rules) -> str | None:

@@ -59,11 +59,11 @@ class Context:
 
     Attributes:
         replicas: recorded replicas by key.
-        retained: names of PersistentVolumes that were made Retain.
+        elsewhere: claims whose volume does not lie on the SVM.
     """
 
     replicas: Mapping[Key, int] = field(default_factory=dict)
-    retained: frozenset[str] = frozenset()
+    elsewhere: frozenset[Key] = frozenset()
 
 
 EXPECTED: tuple[tuple[str, str, str], ...] = (
@@ -72,9 +72,13 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
      "given by the cluster that holds the object"),
     (r".*", r"metadata\.ownerReferences.*", "Ark restores without owners, their uids are gone"),
     (r".*", r"metadata\.labels\.(velero\.io/.*|ark\.heptio\.com/.*|ark-restore|velero-restore)", "written by the restore"),
-    (r".*", r"metadata\.annotations\.(velero\.io/.*|ark\.heptio\.com/.*|kubectl\.kubernetes\.io/last-applied-configuration)", "written by the restore or a client"),
-    (r".*", r"metadata\.annotations\.(deployment\.kubernetes\.io/revision|control-plane\.alpha\.kubernetes\.io/leader|deprecated\.daemonset\.template\.generation)",
-     "kept by a controller"),
+    (r".*", r"metadata\.annotations\.(velero\.io/.*|ark\.heptio\.com/.*|kubectl\.kubernetes\.io/last-applied-configuration)",
+     "written by the restore or a client"),
+    (r".*", r"metadata\.annotations\.(deployment\.kubernetes\.io/revision|control-plane\.alpha\.kubernetes\.io/leader)", "kept by a controller"),
+    (r"daemonsets\.apps", r"metadata\.annotations\.deprecated\.daemonset\.template\.generation", "kept by a controller"),
+    (r"pods", r"metadata\.annotations\..*", "written where the pod runs"),
+    (r"pods", r"metadata\.labels\.(pod-template-hash|controller-revision-hash|controller-uid|apps\.kubernetes\.io/pod-index)", "kept by a controller"),
+    (r"jobs\.batch", r"(spec\.selector|spec\.template\.metadata\.labels|metadata\.labels)\..*controller-uid", "the uid of the job that was"),
     (r".*", r"metadata\.finalizers.*", "kept by controllers; Ark drops them"),
     (r"persistentvolumeclaims", r"metadata\.annotations\.(pv\.kubernetes\.io/.*|volume(\.beta)?\.kubernetes\.io/.*)", "written when the claim is bound"),
     (r"persistentvolumes", r"metadata\.annotations\.pv\.kubernetes\.io/.*", "written when the volume is bound"),
@@ -84,7 +88,8 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (r"serviceaccounts", r"(secrets|imagePullSecrets).*", "a cluster adds its own token secrets"),
     (r"secrets", r"(data|stringData)\.(token|ca\.crt|namespace)", "a service account's token is made by the cluster"),
     (r"configmaps", r"data\.(ca\.crt|service-ca\.crt)", "every namespace gets this cluster's own CA bundle"),
-    (r"pods", r"spec\.(nodeName|priority|preemptionPolicy|schedulerName|tolerations.*|serviceAccount|hostname|enableServiceLinks)", "decided where the pod is made"),
+    (r"pods", r"spec\.(nodeName|priority|preemptionPolicy|schedulerName|tolerations.*|serviceAccount|hostname|enableServiceLinks)",
+     "decided where the pod is made"),
     (r"pods", r"spec\.volumes\[.*(token|kube-api-access).*\].*", "a service account's token is mounted by the cluster"),
     (r"pods", r"spec\.(initContainers|containers|ephemeralContainers)\[.*\]\.volumeMounts.*", "a service account's token is mounted by the cluster"),
     (r"pods", r"spec\.(initContainers|containers|ephemeralContainers)\[.*\]\.imagePullPolicy", "a default of the cluster"),
@@ -134,8 +139,6 @@ def expected_absence(key: Key, manifest: Manifest) -> str:
         return f"{owner.get('kind')} {owner.get('name')} makes its own"
     if kind == "secrets" and manifest.get("type") == "kubernetes.io/service-account-token":
         return "a service account's token is made by the cluster"
-    if kind == CLAIMS and not (manifest.get("spec") or {}).get("volumeName"):
-        return ""
     return "it was being deleted when the backup was made" if metadata.get("deletionTimestamp") else ""
 
 
@@ -148,6 +151,8 @@ def _judge(key: Key, kind: str, path: str, backup: Manifest, live: Manifest, con
         return Difference(path, "the recorded number of replicas")
     if kind == PVS and path == "spec.persistentVolumeReclaimPolicy" and spec.get("persistentVolumeReclaimPolicy") == "Retain":
         return Difference(path, "made Retain, so that it meets its data")
+    if kind == CLAIMS and key in context.elsewhere and path == "spec.volumeName":
+        return Difference(path, "its volume does not lie on the SVM, and is provisioned by this cluster")
     return Difference(path)
 
 
@@ -183,9 +188,7 @@ def _differ(mine: Any, theirs: Any, path: str, exact: bool) -> Iterator[str]:
             yield from _differ(mine.get(name), theirs.get(name), f"{path}.{name}", exact)
     elif isinstance(mine, list) and isinstance(theirs, list):
         yield from _lists(mine, theirs, path, exact)
-    elif isinstance(mine, dict) and theirs is None and path == "metadata":
-        return
-    elif mine != theirs and not (_empty(mine) and _empty(theirs)) and not _same_quantity(mine, theirs):
+    elif mine != theirs and not (_empty(mine) and _empty(theirs)) and not (not exact and _same_quantity(mine, theirs)):
         if isinstance(mine, dict) or isinstance(theirs, dict):
             for name in sorted(mine if isinstance(mine, dict) else theirs):
                 yield f"{path}.{name}"

@@ -38,6 +38,11 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
+def exact_instant(at: datetime | None) -> str | None:
+    """ISO 8601, UTC, with the fraction of a second where there is one: for snapshots, after whose instant writes are lost."""
+    return at.astimezone(timezone.utc).isoformat().replace("+00:00", "Z") if at else None
+
+
 def parse_instant(text: Any) -> datetime | None:
     """The reverse; None for what is no instant with a time zone."""
     try:

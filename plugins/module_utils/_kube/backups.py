@@ -86,7 +86,7 @@ def read(client: KubeClient, ark: ArkAccess, name: str) -> Backup | None:
 
 def create_and_wait(
     client: KubeClient, ark: ArkAccess, spec: dict[str, Any], name: str, deadline: float, on_look: Callable[[Backup], None] = lambda seen: None, *,
-    check_mode: bool = False,
+    check_mode: bool = False, labels: dict[str, str] | None = None,
 ) -> tuple[Backup | None, bool]:
     """Make the backup unless it stands already, and wait until the server is done with it, well or not: look at ``phase``.
 
@@ -102,7 +102,7 @@ def create_and_wait(
         WaitTimeout: not done in time.
     """
     spec = {**spec, **({"storageLocation": ark.storage_location} if ark.dialect.has_location and "storageLocation" not in spec else {})}
-    body = ark.manifest("Backup", name, spec, labels={ASKED_LABEL: "true"})
+    body = ark.manifest("Backup", name, spec, labels={**(labels or {}), ASKED_LABEL: "true"})
 
     found, changed = act(
         client, lambda: read(client, ark, name), lambda seen: seen is not None, lambda _seen: ark_kinds.create(client, ark, "backups", body),

@@ -243,7 +243,7 @@ def error_from(answer: Response, system: str, operation: str) -> KubedrError:
     fields: dict[str, Any] = {"system": system, "operation": operation, "code": f"{answer.status} {reason}".strip()}
     if answer.status == 401:
         return AuthError(message, advice="Check the kubeconfig or api_key of this cluster.", **fields)
-    if answer.status == 403 and reason in ("", "Forbidden") and "exceeded quota" not in message and "being terminated" not in message:
+    if answer.status == 403 and "exceeded quota" not in message and "being terminated" not in message:
         return AuthError(message, advice="Grant this right to the account in the kubeconfig.", **fields)
     fields.update(status=answer.status, retry_after=_retry_after(answer, body))
     if answer.status == 404:

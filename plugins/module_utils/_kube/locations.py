@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from .._clock import poll
 from .._errors import ApiError, ConfigError
-from . import ark as ark_kinds
 from . import backups
 from .client import KubeClient, act
 from .dialect import ArkAccess, parse_time, seconds
-from .schedules import exact_patch, same_option
 
 HOLD_ANNOTATION = "kubedr.ontap/read-only-hold"
 READ_ONLY = "ReadOnly"
@@ -99,54 +97,6 @@ def staleness(location: Location, now: datetime | None) -> list[str]:
         elif (age := (now - at).total_seconds()) > limit:
             reasons.append(f"location {location.name} was last {what} {age:.0f} s ago, expected at most {limit:.0f} s")
     return reasons
-
-
-def ensure(client: KubeClient, ark: ArkAccess, wanted: Mapping[str, Any], *, check_mode: bool = False) -> tuple[Location, bool]:
-    """The location exists as wanted. Its access mode is left as it is found, and so is what ``wanted`` does not name.
-
-    Args:
-        wanted: ``provider``, ``bucket``, and optionally ``prefix``, ``config`` (str to str) and ``credential`` (``name`` and ``key`` of a Secret that exists).
-    """
-    spec = location_spec(wanted)
-    path = ark.path("backupstoragelocations", ark.storage_location)
-    body = ark.manifest("BackupStorageLocation", ark.storage_location, spec)
-
-    def send(seen: Location) -> None:
-        if seen.found:
-            client.merge(path, {"spec": exact_patch({**(seen.raw.get("spec") or {}), **spec}, seen.raw.get("spec") or {})})
-        else:
-            ark_kinds.create(client, ark, "backupstoragelocations", body)
-
-    def holds(seen: Location) -> bool:
-        live = seen.raw.get("spec") or {}
-        return seen.found and all(same_option(key, value, live.get(key)) for key, value in spec.items())
-
-    return act(client, lambda: read(client, ark), holds, send, what=f"backup location {ark.storage_location}", check_mode=check_mode)
-
-
-def location_spec(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The inventory's words as the API's."""
-    store = {key: str(wanted[key]) for key in ("bucket", "prefix") if wanted.get(key)}
-    spec: dict[str, Any] = {"provider": str(wanted.get("provider") or ""), "objectStorage": store}
-    if wanted.get("config"):
-        spec["config"] = {str(key): str(value) for key, value in wanted["config"].items()}
-    if wanted.get("credential"):
-        spec["credential"] = {"name": str(wanted["credential"]["name"]), "key": str(wanted["credential"]["key"])}
-    return spec
-
-
-def wait_available(client: KubeClient, ark: ArkAccess, deadline: float, on_look: Callable[[Location], None] = lambda seen: None) -> Location:
-    """Until the server has validated the location. A location without any phase is taken as it is after one look where the product has no phases (Ark).
-
-    Raises:
-        ConfigError: there is no such location.
-        WaitTimeout: with the server's own message.
-    """
-    return poll(
-        client.clock, _look(client, ark), lambda seen: seen.phase == "Available" or (not seen.phase and not ark.dialect.has_read_only), timeout=deadline,
-        what=f"wait for backup location {ark.storage_location}", system=client.system,
-        describe=lambda seen: ": ".join(part for part in (seen.phase or "no phase yet", seen.message) if part), on_look=on_look,
-    )
 
 
 def hold_read_only(client: KubeClient, ark: ArkAccess, holder: str, deadline: float, *, check_mode: bool = False) -> tuple[Location, bool]:

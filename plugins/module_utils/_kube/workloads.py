@@ -99,9 +99,14 @@ def _scalable(client: KubeClient, namespaces: list[str]) -> Iterator[Workload]:
     for resource in (*REPLICATED, *SUSPENDED):
         for namespace in namespaces:
             for item in _listed(client, WorkloadRef(resource, namespace, "").path.rstrip("/")):
-                if any(ref.get("controller") for ref in item["metadata"].get("ownerReferences") or ()) or _finished_job(resource, item):
+                if controlled(item) or _finished_job(resource, item):
                     continue
-                yield _workload(WorkloadRef(resource, namespace, str(item["metadata"]["name"])), item)
+                yield workload_of(WorkloadRef(resource, namespace, str(item["metadata"]["name"])), item)
+
+
+def controlled(item: dict[str, Any]) -> bool:
+    """Another object decides about this one."""
+    return any(ref.get("controller") for ref in item["metadata"].get("ownerReferences") or ())
 
 
 def _listed(client: KubeClient, collection: str) -> Iterator[dict[str, Any]]:
@@ -110,7 +115,8 @@ def _listed(client: KubeClient, collection: str) -> Iterator[dict[str, Any]]:
         yield from client.items(collection)
 
 
-def _workload(ref: WorkloadRef, item: dict[str, Any]) -> Workload:
+def workload_of(ref: WorkloadRef, item: dict[str, Any]) -> Workload:
+    """From the API's JSON."""
     spec, status = item.get("spec") or {}, item.get("status") or {}
     if ref.resource in SUSPENDED:
         running = int(status.get("ready") or 0) if ref.resource == "jobs.batch" else len(status.get("active") or ())
@@ -136,7 +142,7 @@ def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, check_mode: bo
         seen = client.get(ref.path)
         if seen is None:
             raise ApiError("it does not exist", system=client.system, operation="scale", obj=str(ref), status=404)
-        return _workload(ref, seen)
+        return workload_of(ref, seen)
 
     suspends = ref.resource in SUSPENDED
     wanted = min(replicas, 1) if suspends else replicas

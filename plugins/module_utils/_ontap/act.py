@@ -22,7 +22,7 @@ TRANSIENT = frozenset({"13303830", "6619715", "6619720", "13434894", "13434915",
 UNKNOWN_END, FAILED_END = 5.0, 1.0
 """Seconds for which the object is watched after an answer was lost, and after a job failed, before the act is sent again or given up."""
 STEP_SECONDS = 1.0
-"""How long a stepwise act looks before it decides on its next write."""
+"""How long a stepwise act looks, if nothing moves, before it decides on its next write."""
 
 
 def nothing(seen: object) -> None:
@@ -96,7 +96,8 @@ def _perform(client: OntapClient, act: Act[T], deadline: float) -> tuple[T, bool
         if not act.stepwise or left <= STEP_SECONDS:
             found = poll(client.clock, act.read, act.done, timeout=left, what=act.name, system=client.system, describe=act.describe, on_look=act.on_look)
             return found, changed
-        seen = _watch(client, act, STEP_SECONDS)
+        before = seen if sent else None
+        seen = _watch(client, act, STEP_SECONDS, lambda now, before=before: before is not None and now != before)  # type: ignore[misc]
         if act.done(seen):
             return seen, changed
 
@@ -123,8 +124,8 @@ def _send(client: OntapClient, act: Act[T], seen: T, end: float) -> tuple[T, boo
                     return seen, True
 
 
-def _watch(client: OntapClient, act: Act[T], seconds: float) -> T:
-    """Look until the postcondition holds or the seconds are over; what was seen last, either way."""
+def _watch(client: OntapClient, act: Act[T], seconds: float, moved: Callable[[T], bool] = lambda seen: False) -> T:
+    """Look until the postcondition holds, something moved, or the seconds are over; what was seen last, in each case."""
     last: list[T] = []
 
     def look(seen: T) -> None:
@@ -132,7 +133,7 @@ def _watch(client: OntapClient, act: Act[T], seconds: float) -> T:
         act.on_look(seen)
 
     try:
-        return poll(client.clock, act.read, act.done, timeout=seconds, what=act.name, system=client.system, on_look=look)
+        return poll(client.clock, act.read, lambda seen: act.done(seen) or moved(seen), timeout=seconds, what=act.name, system=client.system, on_look=look)
     except WaitTimeout:
         return last[-1]
 

@@ -21,7 +21,7 @@ PATH = "/api/snapmirror/relationships"
 TRANSFER_RUNS, PEER_UNREACHABLE = "13303808", "262224"
 QUIESCE_GAVE_UP = frozenset({"13303823", "13303824"})
 ABORT_TOO_LATE = "13303849"
-ABORT_SOFT_STEPS = 6
+ABORT_SOFT_SECONDS = 6.0
 """Seconds after which an abort that did not take is repeated as a hard one, which also drops the restart checkpoint."""
 UNHEALTHY_SECONDS = 30.0
 """For how long an initialized but unhealthy relationship is watched: its next transfer may be a schedule away."""
@@ -195,14 +195,20 @@ def abort_transfers(
     client: OntapClient, rel: Relationship, deadline: float, on_look: Callable[[list[Transfer]], None] = nothing
 ) -> tuple[list[Transfer], bool]:
     """End every active transfer, softly at first. What the destination showed before stays as it is."""
-    asked: dict[str, int] = {}
+    asked: dict[str, float] = {}
+    hard: set[str] = set()
 
     def send(active: list[Transfer]) -> bool:
+        now, sent = client.clock.monotonic(), False
         for item in active:
-            asked[item.uuid] = asked.get(item.uuid, 0) + 1
-            if asked[item.uuid] in (1, ABORT_SOFT_STEPS):
-                _abort(client, rel, item, "aborted" if asked[item.uuid] == 1 else "hard_aborted")
-        return any(asked[item.uuid] in (1, ABORT_SOFT_STEPS) for item in active)
+            late = now - asked.get(item.uuid, now) >= ABORT_SOFT_SECONDS and item.uuid not in hard
+            if item.uuid not in asked or late:
+                _abort(client, rel, item, "hard_aborted" if late else "aborted")
+                asked.setdefault(item.uuid, now)
+                if late:
+                    hard.add(item.uuid)
+                sent = True
+        return sent
 
     act = Act("abort transfers", rel.path, lambda: active_transfers(client, rel.uuid), lambda seen: not seen, send, on_look=on_look, stepwise=True)
     return perform(client, act, deadline)

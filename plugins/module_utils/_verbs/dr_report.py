@@ -36,9 +36,16 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     folder = Path(os.path.expanduser(params["evidence_dir"])) / params["group"]
     # A run id begins with its time, so the order of names is the order of runs.
     paths = sorted(folder.glob("*/run.json"), key=lambda path: path.parent.name, reverse=True)[: params["count"]]
-    read = [(path, _document(path)) for path in paths]
-    lines = [line for path, document in read for line in (describe(document) if document else [f"{path} cannot be read"])]
-    return {"changed": False, "runs": [document for _, document in read if document], "lines": lines or [f"no run of {params['group']} below {params['evidence_dir']}"]}
+    runs: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for path in paths:
+        document = _document(path)
+        if document is None:
+            lines.append(f"{path} cannot be read")
+        else:
+            runs.append(document)
+            lines.extend(describe(document))
+    return {"changed": False, "runs": runs, "lines": lines or [f"no run of {params['group']} below {params['evidence_dir']}"]}
 
 
 def _document(path: Path) -> dict[str, Any] | None:

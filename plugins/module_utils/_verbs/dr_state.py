@@ -38,11 +38,12 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     config = parse_group(params["group"])
     seen = look_group(config, env)
     state = derive(seen, config.rpo_seconds)
-    result = {
-        "changed": False, "state": state.as_dict(), "systems": systems(config, seen), "record": public_record(seen), "guard": guard(config, seen, state), "ready": ready(state),
+    answers = systems(config, seen)
+    result: dict[str, Any] = {
+        "changed": False, "state": state.as_dict(), "systems": answers, "record": public_record(seen), "guard": guard(config, seen, state), "ready": ready(state),
         "steps": [],
     }
-    silent = [name for name, found in result["systems"].items() if found["answer"] != "yes"]
+    silent = [name for name, found in answers.items() if found["answer"] != "yes"]
     if silent:
         raise KubedrError(f"no answer from {', '.join(silent)}", operation="status", obj=config.name, seen=result, advice="The state above is what the others showed.")
     if params.get("require") == "ready" and not result["ready"]:

@@ -45,7 +45,7 @@ def _text(found: Any) -> str:
 
 def record_sides(run: Run) -> list[Side]:
     """The Kubernetes clusters whose record can be written now."""
-    return [side for side in (run.destination, run.source) if not isinstance(answered(lambda side=side: side.records(run.config).read()), NoAnswer)]
+    return [side for side in (run.destination, run.source) if not isinstance(answered(side.records(run.config).read), NoAnswer)]
 
 
 def workloads_phase(run: Run) -> dict[str, Any]:

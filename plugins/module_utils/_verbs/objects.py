@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from .._dr import choice, pvs, scope
+from .._dr.compare import Context
 from .._dr.failover import View
-from .._dr.manifests import stripped
-from .._dr.statement import parse_instant
+from .._dr.manifests import CRDS, stripped, text_of
+from .._dr.statement import instant, parse_instant
 from .._dr.words import Objects
-from .._errors import ApiError, Conflict, KubedrError, Refused
+from .._errors import ApiError, Conflict, KubedrError, Refused, WaitTimeout
 from .._kube import backups, locations, restores, volumes, workloads
 from .._kube.client import act
 from .._kube.contents import BackupContents
@@ -140,7 +142,7 @@ def restore(run: Run, view: View) -> dict[str, Any]:
     finally:
         locations.release_hold(kube, ark, run.config.name)
     mark(run, state=str(Objects.RESTORED))
-    return {"cluster_objects": step1, "restore": result, "missing": [scope.text_of(key) for key in plan.missing], "denied": {scope.text_of(k): why for k, why in plan.denied.items()}}
+    return {"cluster_objects": step1, "restore": result, "missing": [text_of(key) for key in plan.missing], "denied": {text_of(k): why for k, why in plan.denied.items()}}
 
 
 def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple[dict[str, str], bool]:
@@ -153,7 +155,7 @@ def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple
         manifest = held.get(*needed.key)
         if manifest is not None:
             seen[str(needed)] = _create_absent(run, kind, namespace, stripped(manifest))
-        if kind == scope.CRDS:
+        if kind == CRDS:
             run.destination.kube.forget_resources()
     return seen, any(word == "created" for word in seen.values())
 
@@ -234,3 +236,85 @@ def put_replicas(run: Run, view: View) -> None:
     wanted = {name: int(count) for name, count in counts.items() if name in there and there[name] != int(count)}
     if wanted:
         run.step("replicas", wanted, lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in wanted.items()}, True))
+
+
+def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verification:
+    """Compare with the backup once, against the SVM as it is now."""
+    kube, ark = run.destination.kube, run.destination.ark
+    held = contents(run, backup)
+    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view))
+    plan = scope.plan(
+        held, backup, run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects, label_selector=run.config.label_selector,
+    )
+    return dr_verify_core.verify(
+        kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(view),
+        writable=[volume.name for volume in view.storage.volumes if volume.type == "rw" and volume.state == "online"], label_selector=run.config.label_selector,
+        left_out=[f"{volume.namespace}/{volume.claim}" for volume in found if not volume.meets_data],
+    )
+
+
+def context(view: View) -> Context:
+    """What this failover changed on purpose: replicas of the record, and PersistentVolumes made Retain."""
+    return Context()
+
+
+def verify(run: Run, view: View) -> dict[str, Any]:
+    """Replicas back, pods ready, then the comparison; only what was seen good is recorded as verified.
+
+    Raises:
+        KubedrError: something differs that nothing explains, is missing, not ready, or not on its data; or claims were left out.
+    """
+    put_replicas(run, view)
+    kube = run.destination.kube
+
+    def look(missing: list[str]) -> None:
+        run.renew(run.destination)
+        run.env.reporter.progress(f"verify: {len(missing)} not ready, such as {missing[0]}" if missing else "verify: all ready")
+
+    with suppress(WaitTimeout):  # the comparison below names what is not ready, beside everything else that is wrong
+        workloads.wait_ready(kube, run.config.namespaces, run.config.timeouts["ready"], look)
+    result = run.step("verify", {"backup": _backup_name(view)}, lambda: (verification(run, view, _backup_name(view)).as_dict(), False))
+    left_out = (view.record.get("objects") or {}).get("left_out") or ()
+    if not result["verified"] or left_out:
+        mark(run, state=str(Objects.RESTORED))
+        raise KubedrError(
+            f"not as the backup holds it: {problems(result, left_out)}", system=kube.system, operation="verify", obj=_backup_name(view), seen=result,
+            advice="Everything else serves. Mend what is named and run failover again: it verifies anew.",
+        )
+
+    def done(record: dict[str, Any]) -> None:
+        record["objects"] = {**(record.get("objects") or {}), "state": str(Objects.VERIFIED)}
+        record["verified"] = {"epoch": record["epoch"], "backup": record["backup"]["name"], "restores": record.get("restores"), "at": instant(kube.server_time)}
+
+    run.update(run.destination, done)
+    run.steps.append({"name": "verified", "changed": True, "seen": {"backup": _backup_name(view)}})
+    return {"verification": result}
+
+
+def problems(result: Mapping[str, Any], left_out: Iterable[str]) -> str:
+    """The first few things that are wrong, for a message."""
+    parts = [
+        *(f"{entry['object']} differs at {', '.join(entry['paths'][:3])}" for entry in result["differing"]), *(f"{name} is missing" for name in result["missing"]),
+        *result["not_ready"], *(f"{check['claim']}: {problem}" for check in result["claims"] for problem in check["problems"]), *(f"{label} was left out" for label in left_out),
+    ]
+    return "; ".join(parts[:8]) + (f"; and {len(parts) - 8} more" if len(parts) > 8 else "")
+
+
+def check_still_whole(run: Run) -> None:
+    """A verified failover seen again: pods ready, and claim, PV and volume still together. Later edits of objects are no failure.
+
+    Raises:
+        KubedrError: naming what came apart.
+    """
+    kube = run.destination.kube
+    missing = workloads.not_ready(kube, run.config.namespaces)
+    loose = [
+        f"claim {claim['metadata']['namespace']}/{claim['metadata']['name']} is {(claim.get('status') or {}).get('phase') or 'Pending'}"
+        for claim in volumes.claims(kube, run.config.namespaces)
+        if (claim.get("status") or {}).get("phase") != "Bound"
+    ]
+    if missing or loose:
+        raise KubedrError(
+            f"failed over and verified before, but now: {'; '.join([*missing, *loose][:8])}", system=kube.system, operation="failover", obj=run.config.name, seen=[*missing, *loose],
+            advice="The data serves. Look at these pods and claims.",
+        )

@@ -10,7 +10,7 @@ from typing import Any, Iterable
 
 from .._dr.failover import View
 from .._dr.state import break_sent
-from .._dr.statement import instant
+from .._dr.statement import exact_instant, instant
 from .._errors import ApiError, JobFailed, Refused
 from .._ontap import exports, snapmirror, svms, volumes
 from .._ontap.models import ExportPolicy, ExportRule, Relationship, Svm
@@ -38,22 +38,29 @@ def break_off(run: Run) -> tuple[Any, bool]:
     relation = _relation(run)
     record, _version = run.destination.records(run.config).read()
     if not break_sent(record or {}):
-        snapshot = exported_snapshot(run, relation)
-        run.update(run.destination, lambda found: found.setdefault("intent", {}).update(
-            {"break": {"epoch": found["epoch"], "relationship": relation.uuid, "at": instant(run.destination.ontap.server_time)}}) or found.update(snapshot=snapshot))
+        _record_intent(run, relation)
     run.guard(run.destination)
     broken, changed = snapmirror.break_off(
-        run.destination.ontap, relation, force=True, deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen),
+        run.destination.ontap, relation, force=True, deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen.state),
     )
-    at, at_objects = run.destination.ontap.server_time, run.destination.kube.server_time
+    at, at_objects = instant(run.destination.ontap.server_time), instant(run.destination.kube.server_time)
 
     def note(found: dict[str, Any]) -> None:
-        found.setdefault("broken", {})
-        if found["broken"].get("epoch") != found["epoch"]:
-            found["broken"] = {"epoch": found["epoch"], "at": instant(at), "at_objects": instant(at_objects)}
+        if (found.get("broken") or {}).get("epoch") != found["epoch"]:
+            found["broken"] = {"epoch": found["epoch"], "at": at, "at_objects": at_objects}
 
     run.update(run.destination, note)
     return _brief(broken), changed
+
+
+def _record_intent(run: Run, relation: Relationship) -> None:
+    snapshot, at = exported_snapshot(run, relation), instant(run.destination.ontap.server_time)
+
+    def change(found: dict[str, Any]) -> None:
+        found["intent"] = {**(found.get("intent") or {}), "break": {"epoch": found["epoch"], "relationship": relation.uuid, "at": at}}
+        found["snapshot"] = {**snapshot, "epoch": found["epoch"]}
+
+    run.update(run.destination, change)
 
 
 def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:
@@ -65,7 +72,7 @@ def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:
     for volume in volumes.list_volumes(client, run.config.destination_svm):
         found = next((s for s in volumes.list_snapshots(client, volume) if s.name == name), None) if name else None
         if found:
-            return {"name": name, "created_at": found.create_time}
+            return {"name": name, "created_at": exact_instant(found.create_time)}
     lag = look_storage(run.destination, run.config.destination_svm).incoming
     return {"name": name, "created_at": instant(lag.snapshot_at) if lag and lag.snapshot_at else None}
 

@@ -14,7 +14,6 @@ from .._dr.table import refusal
 from .._dr.words import Storage, Verb
 from .._errors import KubedrError, Refused, Unreachable
 from .._kube import location_setup, volumes
-from .._ontap import network
 from .connect import Side
 from .look import look_both
 from .walk import Run
@@ -98,6 +97,19 @@ def _patch_policies(run: Run) -> None:
         run.would("reclaim_policy", wrong)
         return
     run.step("reclaim_policy", wrong, lambda: ({name: volumes.policy_of(volumes.retain(run.source.kube, name)[0]) for name in wrong}, True))
+
+
+def facts_for_record(run: Run) -> dict[str, Any]:
+    """What a failover must know of the source without asking it."""
+    seen = look_both(run.config, run.source, run.destination, deep=False)
+    source, storage = seen.source_objects, seen.source_storage
+    if not isinstance(source, ObjectsSeen) or not isinstance(storage, StorageSeen):
+        raise KubedrError("the source stopped answering", operation="setup", obj=run.config.name, advice="Run setup again.")
+    return {
+        "group": run.config.name, "roles": {"source": run.config.source.name, "destination": run.config.destination.name},
+        "svms": {"source": run.config.source_svm, "destination": run.config.destination_svm}, "source_nodes": sorted(source.node_addresses),
+        "source_addresses": sorted(lif.address for lif in storage.lifs), "source_routes": storage.routes, "backup_schedule": run.config.backup_schedule,
+    }
 
 
 def _record(run: Run) -> None:

@@ -40,6 +40,11 @@ class Peered:
     pair: SvmPair
     wanted: SvmPeering
 
+    @property
+    def alias(self) -> str:
+        """How the destination calls the source SVM, or will."""
+        return self.wanted.alias or (self.pair.destination.name if self.pair.destination else self.wanted.source_svm)
+
 
 def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     """Peered on both sides for SnapMirror, or gone from both.
@@ -60,15 +65,15 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
         params.get("alias") or "",
         strict=params["state"] == "present" and not env.check_mode,
     )
-    before = view(found.destination_svm, found.pair)
+    before = _view(found.destination_svm, found.pair)
     if params["state"] == "absent":
         for client, peer in ((destination, found.pair.destination), (source, found.pair.source)):
             if peer is not None:
                 steps.step(f"delete SVM peer on {client.system}", peer.state, lambda client=client, peer=peer: delete_svm_peer(client, peer, timeout))  # type: ignore[misc]
         return steps.result(before, {**before, "svm_peer": {"source": ABSENT, "destination": ABSENT}}, states={"source": ABSENT, "destination": ABSENT})
-    svm, pair = make(steps, source, destination, found, timeout)
+    svm, pair = _make(steps, source, destination, found, timeout)
     names = {"alias": pair.destination.name if pair.destination else "", "alias_at_source": pair.source.name if pair.source else ""}
-    return steps.result(before, view(svm, pair), states=pair.words(), **names)
+    return steps.result(before, _view(svm, pair), states=pair.words(), **names)
 
 
 def look_at(source: OntapClient, destination: OntapClient, source_svm: str, destination_svm: str, alias: str, *, strict: bool) -> Peered:
@@ -107,7 +112,7 @@ def look_at(source: OntapClient, destination: OntapClient, source_svm: str, dest
     return Peered(owner, copy, pair, wanted)
 
 
-def make(steps: Steps, source: OntapClient, destination: OntapClient, found: Peered, timeout: float) -> tuple[Svm | None, SvmPair]:
+def _make(steps: Steps, source: OntapClient, destination: OntapClient, found: Peered, timeout: float) -> tuple[Svm | None, SvmPair]:
     """The destination SVM and the peering; in check mode what they would be."""
     name = found.wanted.destination_svm
     svm = steps.step("destination SVM", {"name": name, "subtype": "dp_destination"}, lambda: svms.create_destination(destination, name, timeout))
@@ -133,14 +138,10 @@ def _predicted(found: Peered) -> SvmPair:
     at_source = found.pair.source.name if found.pair.source else wanted.destination_svm
     return SvmPair(
         record(found.pair.source, at_source, wanted.source_svm, wanted.destination_svm),
-        record(found.pair.destination, _alias(found), wanted.destination_svm, wanted.source_svm),
+        record(found.pair.destination, found.alias, wanted.destination_svm, wanted.source_svm),
     )
 
 
-def _alias(found: Peered) -> str:
-    return found.wanted.alias or (found.pair.destination.name if found.pair.destination else found.wanted.source_svm)
-
-
-def view(svm: Svm | None, pair: SvmPair) -> dict[str, Any]:
+def _view(svm: Svm | None, pair: SvmPair) -> dict[str, Any]:
     """In the user's terms."""
     return {"destination_svm": svm.subtype if svm else ABSENT, "svm_peer": pair.words()}

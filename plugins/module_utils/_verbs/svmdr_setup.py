@@ -19,6 +19,8 @@ from .._ontap.policies import FLEXGROUP_FLOOR_MINUTES, FLOOR_MINUTES
 from . import svm_peer
 from .steps import ABSENT, Steps, site
 
+OPERATION = "set up SVM-DR"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -40,22 +42,34 @@ class Shared:
 
 
 def run(params: dict[str, Any], steps: Steps, source: OntapClient, destination: OntapClient, timeout: float) -> dict[str, Any]:
-    """Destination SVM, SVM peer, schedule and policy on both clusters, relationship; with ``initialized`` also the baseline."""
+    """Schedule and policy on both clusters, and the relationship; with ``initialized`` also the baseline. The SVMs are peered before (``svm_peer``)."""
     peered = svm_peer.look_at(source, destination, params["source_svm"], params["destination_svm"], "", strict=not steps.env.check_mode)
     relation = snapmirror.find(destination, params["destination_svm"])
     refuse(params, peered, relation, source, destination)
+    if not peered.pair.peered() and not steps.env.check_mode:
+        words = peered.pair.words()
+        raise Refused(
+            "no_svm_peer",
+            f"the SVMs are not peered: {words}.",
+            system=destination.system,
+            operation=OPERATION,
+            obj=_path(params),
+            seen=words,
+            advice="Run svm_peer first.",
+        )
     wanted = _wanted(params, relation)
     shared = _look_shared(wanted, (destination, source))
     _warn_of_interval(wanted, shared, steps, source, params["source_svm"])
-    before = {**svm_peer.view(peered.destination_svm, peered.pair), **_shared_view(wanted, shared), "relationship": _view(relation)}
-    svm, pair = svm_peer.make(steps, source, destination, peered, timeout)
+    before = {**_shared_view(wanted, shared), "relationship": _view(relation)}
     shared_after = _make_shared(wanted, steps, shared, timeout)
-    alias = pair.destination.name if pair.destination else params["source_svm"]
-    relation = _relationship(steps, destination, relation, wanted, alias, peered.wanted.source_cluster_name, params["destination_svm"], timeout)
+    relation = _relationship(steps, destination, relation, wanted, peered, timeout)
     if params["state"] == "initialized":
         relation = _initialize(steps, destination, relation, timeout)
-    after = {**svm_peer.view(svm, pair), **shared_after, "relationship": _view(relation)}
-    return steps.result(before, after, relationship=plain(relation))
+    return steps.result(before, {**shared_after, "relationship": _view(relation)}, relationship=plain(relation))
+
+
+def _path(params: dict[str, Any]) -> str:
+    return f"{params['source_svm']}: -> {params['destination_svm']}:"
 
 
 def refuse(params: dict[str, Any], peered: svm_peer.Peered, relation: Relationship | None, source: OntapClient, destination: OntapClient) -> None:
@@ -65,10 +79,10 @@ def refuse(params: dict[str, Any], peered: svm_peer.Peered, relation: Relationsh
         Refused: ``broken_off``, ``destination_in_use``, ``source_is_destination``, ``reverse_relationship``, ``other_source``, ``identity_differs``,
             ``paused``.
     """
-    obj = f"{params['source_svm']}: -> {params['destination_svm']}:"
+    obj = _path(params)
 
     def no(reason: str, message: str, advice: str, client: OntapClient = destination, seen: Any = None) -> Refused:
-        return Refused(reason, message, system=client.system, operation="set up SVM-DR", obj=obj, seen=seen, advice=advice)
+        return Refused(reason, message, system=client.system, operation=OPERATION, obj=obj, seen=seen, advice=advice)
 
     back = "Set-up would discard what was written there. Use reprotect or failback."
     if relation is not None and relation.state == "broken_off":
@@ -91,8 +105,7 @@ def refuse(params: dict[str, Any], peered: svm_peer.Peered, relation: Relationsh
         )
     if relation is None:
         return
-    alias = peered.pair.destination.name if peered.pair.destination else params["source_svm"]
-    if relation.source_path not in (f"{alias}:", f"{params['source_svm']}:"):
+    if relation.source_path not in (f"{peered.alias}:", f"{params['source_svm']}:"):
         raise no("other_source", f"the destination SVM mirrors {relation.source_path}", "Choose another destination SVM.", seen=plain(relation))
     if relation.identity_preservation not in ("", params["identity_preservation"]):
         raise no(
@@ -168,48 +181,34 @@ def _make_shared(wanted: Wanted, steps: Steps, shared: list[Shared], timeout: fl
     return {"schedule": dict.fromkeys(sites, wanted.schedule), "policy": dict.fromkeys(sites, wanted.policy)}
 
 
-def _relationship(
-    steps: Steps,
-    client: OntapClient,
-    seen: Relationship | None,
-    wanted: Wanted,
-    alias: str,
-    source_cluster: str,
-    destination_svm: str,
-    timeout: float,
-) -> Relationship:
+def _relationship(steps: Steps, client: OntapClient, seen: Relationship | None, wanted: Wanted, peered: svm_peer.Peered, timeout: float) -> Relationship:
     asked = {"policy": wanted.policy, "schedule": wanted.schedule, "identity_preservation": wanted.identity_preservation}
     if seen is None:
-        made = steps.step(
-            "relationship",
-            asked,
-            lambda: snapmirror.create(
-                client,
-                alias,
-                source_cluster,
-                destination_svm,
-                wanted.policy,
-                wanted.schedule,
-                wanted.identity_preservation,
-                timeout,
-            ),
-            _view,
-        )
-        return made or Relationship.from_record(
-            {
-                "source": {"path": f"{alias}:", "cluster": {"name": source_cluster}},
-                "destination": {"path": f"{destination_svm}:"},
-                "state": "uninitialized",
-                "healthy": True,
-                "policy": {"name": wanted.policy},
-                "transfer_schedule": {"name": wanted.schedule},
-                "identity_preservation": wanted.identity_preservation,
-            }
-        )
+        alias, cluster, name = peered.alias, peered.wanted.source_cluster_name, peered.wanted.destination_svm
+
+        def make() -> tuple[Relationship | None, bool]:
+            return snapmirror.create(client, alias, cluster, name, wanted.policy, wanted.schedule, wanted.identity_preservation, timeout)
+
+        return steps.step("relationship", asked, make, _view) or _predicted(wanted, f"{alias}:", f"{name}:", cluster)
     if seen.state == "paused":
         steps.warnings.append(f"The relationship {seen.path} is paused and was left so.")
     changed = steps.step("relationship", asked, lambda: snapmirror.modify(client, seen, timeout, policy=wanted.policy, schedule=wanted.schedule), _view)
     return replace(changed, policy=wanted.policy, schedule=wanted.schedule) if steps.env.check_mode else changed
+
+
+def _predicted(wanted: Wanted, source_path: str, destination_path: str, source_cluster: str) -> Relationship:
+    """The relationship as it will be made."""
+    return Relationship.from_record(
+        {
+            "source": {"path": source_path, "cluster": {"name": source_cluster}},
+            "destination": {"path": destination_path},
+            "state": "uninitialized",
+            "healthy": True,
+            "policy": {"name": wanted.policy},
+            "transfer_schedule": {"name": wanted.schedule},
+            "identity_preservation": wanted.identity_preservation,
+        }
+    )
 
 
 def _initialize(steps: Steps, client: OntapClient, relation: Relationship, timeout: float) -> Relationship:

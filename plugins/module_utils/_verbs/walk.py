@@ -89,7 +89,7 @@ class Run:
         found, now = poll(
             self.env.clock, look, lambda seen: self._free(*seen) or (seen[0] or {}).get("renewed_at") != (first or {}).get("renewed_at"),
             timeout=TTL_SECONDS + 5, what=f"lease held by {rival}", system=side.kube.system, describe=lambda seen: dict(seen[0] or {}),
-            on_look=lambda seen: self.env.reporter.progress(f"waiting for the lease held by {holder(seen[0])}"),
+            on_look=lambda seen: None if self._free(*seen) else self.env.reporter.progress(f"waiting for the lease held by {holder(seen[0])}"),
         )
         if not self._free(found, now):
             raise Refused(

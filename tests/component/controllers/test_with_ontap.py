@@ -14,12 +14,13 @@ import pytest
 from kubedr_lab import app
 from kubedr_lab.clock import VirtualClock
 from kubedr_lab.controllers.manager import light_controllers
+from kubedr_lab.controllers.ontap_volumes import data_lifs
 from kubedr_lab.controllers.ports import Obj, Reach
 from kubedr_lab.kube_seed import NODES, seed
 from kubedr_lab.messages import Request
 from kubedr_lab.ontap.cluster import OntapCluster
 from kubedr_lab.ontap.core import PeerUnreachable
-from kubedr_lab.ontap.seed import SOURCE, data_address, seed_site
+from kubedr_lab.ontap.seed import SOURCE, seed_site
 from kubedr_lab.store import MemoryStore
 
 from .conftest import Kube, run, site_seed
@@ -55,7 +56,8 @@ class World:
         self.port = Rest(self.ontap)
         self.kube = Kube(self.clock)
         self.controllers = light_controllers(self.kube, self.port, [self.ontap.data], self.clock)
-        run(seed(self.kube, site_seed("tokyo", {"app1": data_address(1)})))
+        self.address = run(data_lifs(self.port, svm__name="svm_app1"))[0].address
+        run(seed(self.kube, site_seed("tokyo", {"app1": self.address})))
         run(app.deploy("app1", self.kube, self.port))
         self.settle(1.0)
 
@@ -81,7 +83,7 @@ def test_the_application_is_ready_and_writes(world: World) -> None:
     done = run(app.write_once("app1", 1, world.kube, Reach([world.ontap.data]), world.clock.now()))
     assert sorted(ack.volume for ack in done.values())[:2] == ["app1_exports", "app1_web"]
     assert [ack.ok for ack in done.values()] == [True] * 4
-    asked = {"op": "read", "address": data_address(1), "client": "10.1.2.11", "path": "/app1_web"}
+    asked = {"op": "read", "address": world.address, "client": "10.1.2.11", "path": "/app1_web"}
     content = run(world.ontap.data(asked))["data"].encode()
     assert app.summarise(content)["records"]["count"] == 1
 

@@ -212,6 +212,19 @@ def test_a_pod_gets_its_node_once_through_its_binding(lab: Lab) -> None:
     lab.refused(405, "GET", f"{pods}/p/binding")
 
 
+@pytest.mark.parametrize("odd", ["x", 5, ["x"], [None], {"x": {"y": 1}}])
+def test_odd_bodies_of_subresources_and_options_are_refused(lab: Lab, odd: object) -> None:
+    lab.ok("POST", DEPLOYMENTS, deployment())
+    lab.ok("POST", "/api/v1/namespaces/default/pods", {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}})
+    for method, path, body in (
+        ("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": odd}}) if odd != 5 else ("PUT", f"{DEPLOYMENTS}/web/scale", odd),
+        ("PUT", f"{DEPLOYMENTS}/web/status", {**deployment(), "status": {"conditions": odd}}) if odd != {} else ("PUT", f"{DEPLOYMENTS}/web/status", odd),
+        ("DELETE", f"{DEPLOYMENTS}/web", {"preconditions": {"uid": odd}}) if odd != "x" else ("DELETE", f"{DEPLOYMENTS}/web", odd),
+        ("POST", "/api/v1/namespaces/default/pods/p/binding", {"target": {"name": odd}}) if odd != "x" else ("POST", f"{MAPS}/a/binding", odd),
+    ):
+        assert lab.ask(method, path, body).status in (400, 404), (method, path, body)
+
+
 def test_deletion_honours_preconditions_finalizers_and_policies(lab: Lab) -> None:
     made = lab.ok("POST", MAPS, {"metadata": {"name": "a", "finalizers": ["example.com/hold"]}})
     lab.refused(409, "DELETE", f"{MAPS}/a", {"preconditions": {"uid": "another"}})

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+
 from kubedr_lab.clock import VirtualClock
 from kubedr_lab.messages import Request, Response, json_response
 from kubedr_lab.shell.edge import Edge, Outcome
@@ -153,7 +154,8 @@ def test_peers_meet_no_fault_and_no_latency(edge: Edge) -> None:
 
 
 def test_the_log_shows_no_secret(edge: Edge, events: list[dict[str, Any]]) -> None:
-    request = Request("GET", "/kubedr/a", {"X-Signature": ["s3cret"], "fields": ["name", "uuid"]}, {"authorization": "Basic s3cret"}, b'{"passphrase": "s3cret"}')
+    query = {"X-Signature": ["s3cret"], "fields": ["name", "uuid"]}
+    request = Request("GET", "/kubedr/a", query, {"authorization": "Basic s3cret"}, b'{"passphrase": "s3cret"}')
     play(edge, request)
     assert events[0]["query"] == {"X-Signature": "***", "fields": "name,uuid"}
     assert {"time", "via", "event", "method", "path", "status", "ms"} <= events[0].keys()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from kubedr_lab.clock import VirtualClock
 from kubedr_lab.scheduler import Loop, Scheduler
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
 from kubedr_lab.clock import VirtualClock
 from kubedr_lab.messages import Request
 from kubedr_lab.ontap import OntapCluster, PeerUnreachable, seed_site

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from kubedr_lab.ontap import ApiError, read_volumes
 from kubedr_lab.profile import REALISTIC
 

@@ -142,8 +142,8 @@ def test_a_retry_after_beyond_the_deadline_ends_it() -> None:
     finish(client)
 
 
-def test_a_stepwise_act_is_asked_again() -> None:
-    client = client_of(state("off"), send(), *[state("half")] * 5, send(), state("on"))
+def test_a_stepwise_act_is_asked_again_when_something_moved_or_after_a_second() -> None:
+    client = client_of(state("off"), send(), state("half"), send(), *[state("half")] * 5, send(), state("on"))
     assert perform(client, act(client, stepwise=True), 60) == ("on", True)
     finish(client)
 

@@ -112,7 +112,7 @@ def test_abort_of_a_transfer_that_just_ended_is_fine() -> None:
 
 
 def test_abort_becomes_hard_when_the_soft_one_does_not_take() -> None:
-    watching = [transfers(RUNNING)] * 25
+    watching = [transfers(RUNNING)] * 30
     client = client_of(transfers(RUNNING), write("PATCH", f"{TRANSFERS}/T", {"state": "aborted"}), *watching, write("PATCH", f"{TRANSFERS}/T", {"state": "hard_aborted"}), transfers())
     snapmirror.abort_transfers(client, rel(), 60)
     finish(client)

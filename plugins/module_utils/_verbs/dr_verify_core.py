@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+# Private to the collection: may change at any time.
+"""The comparison of what a backup holds with what stands on a cluster: object by object, pods, and every claim with its volume.
+
+At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared as they stream in, and only what does not
+fit is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._dr.compare import MISSING, Comparison, Context, compare
+from .._dr.labels import matches, parse_selector
+from .._dr.manifests import CLAIMS, NAMESPACES, PVS, Key, Manifest, Objects, text_of
+from .._dr.pvs import ClaimVolume, describe_source, source_of
+from .._kube.client import ApiResource, KubeClient
+from .._kube.workloads import REPLICATED, Pod, WorkloadRef, controlled, workload_of
+
+GET_SINGLY = 2
+"""Up to so many objects of a kind are read one by one, instead of listing a kind of the whole cluster."""
+NAMESPACES_LISTED_SINGLY = 2
+
+
+@dataclass(frozen=True)
+class ClaimCheck:
+    """One claim: ``problems`` is empty when claim, PersistentVolume and volume belong together as they did, or when it does not lie on the SVM."""
+
+    claim: str
+    pv: str
+    volume: str | None
+    on_svm: bool
+    problems: tuple[str, ...]
+
+
+@dataclass
+class Verification:
+    """What was found. ``kinds`` counts per kind; ``differing`` and ``missing`` hold only what nothing explains."""
+
+    kinds: dict[str, Counter[str]] = field(default_factory=dict)
+    differing: list[Comparison] = field(default_factory=list)
+    missing: list[Comparison] = field(default_factory=list)
+    explained: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(kind, path, why) -> how often: the differences and absences that were expected."""
+    not_ready: list[str] = field(default_factory=list)
+    claims: list[ClaimCheck] = field(default_factory=list)
+    pods: int = 0
+
+    @property
+    def claim_problems(self) -> list[str]:
+        """One line each."""
+        return [f"{check.claim}: {problem}" for check in self.claims for problem in check.problems]
+
+    @property
+    def good(self) -> bool:
+        """Everything stands as it did, runs, and is on its data."""
+        return not (self.differing or self.missing or self.not_ready or self.claim_problems)
+
+    def add(self, found: Comparison) -> None:
+        """Count one comparison, and keep it if nothing explains it."""
+        outcome = found.outcome if found.good else f"{found.outcome}_unexpected"
+        self.kinds.setdefault(found.key[0], Counter())[outcome] += 1
+        if found.outcome == MISSING:
+            if found.why:
+                self.explained[(found.key[0], "", found.why)] += 1
+            else:
+                self.missing.append(found)
+            return
+        for difference in found.differences:
+            if difference.expected:
+                self.explained[(found.key[0], difference.path, difference.why)] += 1
+        if found.unexpected:
+            self.differing.append(replace(found, differences=found.unexpected))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For results and evidence: paths and names, never a value."""
+        return {
+            "verified": self.good,
+            "kinds": {kind: dict(sorted(counts.items())) for kind, counts in sorted(self.kinds.items())},
+            "differing": [{"object": text_of(found.key), "paths": [difference.path for difference in found.differences]} for found in self.differing],
+            "missing": [text_of(found.key) for found in self.missing],
+            "expected": [
+                {"kind": kind, "path": path, "why": why, "times": times} for (kind, path, why), times in sorted(self.explained.items())
+            ],
+            "not_ready": list(self.not_ready),
+            "pods": self.pods,
+            "claims": [{**check.__dict__, "problems": list(check.problems)} for check in self.claims],
+        }
+
+
+def verify(
+    client: KubeClient, backup: Objects, namespaces: Sequence[str], *, volumes: Iterable[ClaimVolume] = (), also: Iterable[Key] = (),
+    context: Context | None = None, writable: Collection[str] | None = None, label_selector: str = "", left_out: Collection[str] = (),
+) -> Verification:
+    """Compare what the backup holds of the group with what stands on the cluster.
+
+    Args:
+        volumes: the group's claims as ``pvs.group_volumes`` finds them, with the SVM as it is now.
+        also: keys of the objects that were created besides (``scope.Scope.objects``).
+        context: what the collection changed on purpose.
+        writable: names of the SVM's volumes that are online and read-write; None where that is not known.
+        left_out: ``namespace/claim`` of claims that were left out on purpose: not compared, and not checked.
+    """
+    claims = [volume for volume in volumes if f"{volume.namespace}/{volume.claim}" not in left_out]
+    elsewhere = frozenset((CLAIMS, volume.namespace, volume.claim) for volume in claims if not volume.on_svm)
+    context = replace(context or Context(), elsewhere=elsewhere | (context.elsewhere if context else frozenset()))
+    wanted = expected_keys(backup, namespaces, also, claims, label_selector)
+    for text in left_out:
+        wanted.get(CLAIMS, set()).discard((CLAIMS, *text.split("/", 1)))
+    result, kept = Verification(), _Kept()
+    served = {found.group_resource: found for found in client.resources({_group(kind) for kind in [*wanted, "pods"]})}
+    for kind in sorted({*wanted, "pods"}):
+        keys = wanted.get(kind, set())
+        left = set(keys)
+        for key, live in _live(client, served.get(kind), kind, keys, namespaces) if kind in served else ():
+            kept.look(kind, key, live, set(namespaces), result)
+            if key in left:
+                left.discard(key)
+                result.add(compare(key, backup.get(*key) or {}, live, context))
+        for key in sorted(left):
+            result.add(compare(key, backup.get(*key) or {}, None, context))
+    result.claims = [_check_claim(volume, backup, kept, writable) for volume in claims]
+    return result
+
+
+def expected_keys(backup: Objects, namespaces: Sequence[str], also: Iterable[Key], claims: Iterable[ClaimVolume], label_selector: str) -> dict[str, set[Key]]:
+    """What should stand on the cluster, by kind: the group's namespaces and all in them, their PersistentVolumes on the SVM, and what was created besides."""
+    inside, selector = set(namespaces), parse_selector(label_selector)
+    wanted: dict[str, set[Key]] = {}
+    for kind in backup.kinds():
+        for key in backup.keys(kind):  # noqa: SIM118 - not a mapping
+            if key[1] in inside or (kind == NAMESPACES and key[2] in inside):
+                labels = ((backup.get(*key) or {}).get("metadata") or {}).get("labels") or {} if selector and kind != NAMESPACES else {}
+                if kind == NAMESPACES or matches(selector, labels):
+                    wanted.setdefault(kind, set()).add((key[0], key[1], key[2]))
+    for volume in claims:
+        if volume.on_svm and volume.manifest is not None:
+            wanted.setdefault(PVS, set()).add((PVS, "", volume.pv))
+    for key in also:
+        wanted.setdefault(key[0], set()).add((key[0], key[1], key[2]))
+    return wanted
+
+
+def _group(kind: str) -> str:
+    return kind.partition(".")[2]
+
+
+def _live(client: KubeClient, resource: ApiResource | None, kind: str, keys: set[Key], namespaces: Sequence[str]) -> Iterator[tuple[Key, Manifest]]:
+    """The live objects of one kind, in as few requests as it takes."""
+    if resource is None:
+        return
+    if kind != "pods" and len(keys) <= GET_SINGLY:
+        for key in sorted(keys):
+            found = client.get(resource.path(key[1], key[2]))
+            if found is not None:
+                yield key, found
+        return
+    places = sorted({key[1] for key in keys} | (set(namespaces) if kind == "pods" else set()))
+    if len(places) > NAMESPACES_LISTED_SINGLY:
+        places = [""]
+    for place in places:
+        for item in client.items(resource.path(place)):
+            yield (kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item
+
+
+@dataclass
+class _Kept:
+    """What later checks need of the objects that streamed by."""
+
+    claims: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """(namespace, name) -> (phase, volumeName)."""
+    pvs: dict[str, tuple[tuple[str, str], Manifest, str]] = field(default_factory=dict)
+    """name -> (claim, source, description)."""
+
+    def look(self, kind: str, key: Key, live: Manifest, namespaces: set[str], result: Verification) -> None:
+        """Remember claims and volumes; note pods and workloads that are not ready."""
+        spec = live.get("spec") or {}
+        if kind == CLAIMS and key[1] in namespaces:
+            self.claims[(key[1], key[2])] = (str((live.get("status") or {}).get("phase") or ""), str(spec.get("volumeName") or ""))
+        elif kind == PVS:
+            ref = spec.get("claimRef") or {}
+            self.pvs[key[2]] = ((str(ref.get("namespace")), str(ref.get("name"))), source_of(live), describe_source(live))
+        elif kind == "pods" and key[1] in namespaces:
+            pod = Pod.from_record(live)
+            result.pods += 1
+            if not pod.ready and pod.phase != "Succeeded" and not pod.owner.startswith("Job/"):
+                result.not_ready.append(f"pod {key[1]}/{key[2]}: {pod.why}")
+        elif kind in REPLICATED and key[1] in namespaces and not controlled(live):
+            workload = workload_of(WorkloadRef(kind, key[1], key[2]), live)
+            if workload.ready < workload.replicas or not workload.settled:
+                result.not_ready.append(f"{workload.ref}: {workload.ready} of {workload.replicas} ready")
+
+
+def _check_claim(volume: ClaimVolume, backup: Objects, kept: _Kept, writable: Collection[str] | None) -> ClaimCheck:
+    """Claim on its PersistentVolume, PersistentVolume on its volume, volume there and writable. Off the SVM there is nothing to check it against."""
+    name = f"{volume.namespace}/{volume.claim}"
+    problems = list(_claim_problems(volume, backup, kept, writable)) if volume.on_svm else []
+    return ClaimCheck(name, volume.pv, volume.volume, volume.on_svm, tuple(problems))
+
+
+def _claim_problems(volume: ClaimVolume, backup: Objects, kept: _Kept, writable: Collection[str] | None) -> Iterator[str]:
+    phase, bound_to = kept.claims.get((volume.namespace, volume.claim), ("", ""))
+    if not phase and not bound_to:
+        yield "the claim does not exist"
+    elif bound_to != volume.pv:
+        yield f"it is bound to {bound_to or 'nothing'} instead of {volume.pv}: it was provisioned anew"
+    elif phase != "Bound":
+        yield f"it is {phase}"
+    live = kept.pvs.get(volume.pv)
+    original = backup.get(PVS, "", volume.pv)
+    if live is None:
+        yield f"PersistentVolume {volume.pv} does not exist"
+    else:
+        if live[0] != (volume.namespace, volume.claim):
+            yield f"PersistentVolume {volume.pv} belongs to claim {'/'.join(live[0])}"
+        if original is not None and live[1] != source_of(original):
+            yield f"PersistentVolume {volume.pv} leads to {live[2]} instead of {describe_source(original)}"
+    if volume.volume is None:
+        yield "its volume is not on the SVM"
+    elif writable is not None and volume.volume not in writable:
+        yield f"volume {volume.volume} is not online and writable"

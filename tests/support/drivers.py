@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks' sequences, in this process: the same modules with the same options in the same order. tests/unit/glue/test_sequences.py holds them to the roles."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Task = tuple[str, dict[str, Any]]
+VERBS = "ansible_collections.kubedr.ontap.plugins.module_utils._verbs"
+
+
+def setup_tasks(group: Mapping[str, Any]) -> Iterator[Task]:
+    """The tasks of the role ``setup``."""
+    source, destination = group["source_site"], group["destination_site"]
+    sites = group["sites"]
+    both = {"source": {**sites[source]["ontap"], "site": source}, "destination": {**sites[destination]["ontap"], "site": destination}}
+    addresses = {f"{role}_addresses": [lif["address"] for lif in sites[site]["intercluster_lifs"]] for role, site in (("source", source), ("destination", destination))}
+    svms = {"source_svm": group["source_svm"], "destination_svm": group["destination_svm"]}
+    ark = sites[source].get("ark") or {}
+    ark_group = ark.get("api_group", "velero.io")
+    namespace = ark.get("namespace") or ("velero" if ark_group == "velero.io" else "heptio-ark")
+    yield "dr_phase", {"group": group, "verb": "setup", "phase": "open"}
+    for site in (source, destination):
+        yield "intercluster_lif", {**sites[site]["ontap"], "site": site, "lifs": sites[site]["intercluster_lifs"]}
+    yield "cluster_peer", {**both, **addresses}
+    yield "svm_peer", {**both, **svms}
+    yield "svmdr", {
+        **both, **svms, "state": "initialized", "identity_preservation": group.get("identity_preservation", "full"), "transfer_schedule": group.get("transfer_schedule", "*/15 * * * *"),
+    }
+    yield "ark_schedule", {
+        **sites[source]["kubernetes"], "site": source, "ark_api_group": ark_group, "ark_namespace": namespace, "name": group.get("backup_schedule", "k8sbackup"),
+        "schedule": group.get("backup_cron", "*/5 * * * *"), "ttl": group.get("backup_ttl", "720h"), "excluded_namespaces": ["kube-system", namespace], "include_cluster_resources": True,
+    }
+    yield "dr_phase", {"group": group, "verb": "setup", "phase": "objects"}
+    yield "dr_phase", {"group": group, "verb": "setup", "phase": "close"}
+
+
+def failover_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
+    """The tasks of the role ``failover``."""
+    for phase in ("open", "decide", "promote", "volumes", "restore", "verify", "close"):
+        yield "dr_phase", {"group": group, "verb": "failover", "phase": phase, "mode": "unplanned", **options}
+
+
+def fence_tasks(group: Mapping[str, Any], fence: str = "") -> Iterator[Task]:
+    """The tasks of the role ``fence``."""
+    for phase in ("open", "workloads", "storage", "close"):
+        yield "dr_phase", {"group": group, "verb": "fence", "phase": phase, "fence": fence}
+
+
+def module(name: str) -> Any:
+    """The module's run room."""
+    return importlib.import_module(f"{VERBS}.{name}")
+
+
+def complete(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with the defaults of the module's spec, as Ansible completes them."""
+    options = module(name).SPEC.options
+    unknown = set(params) - set(options)
+    assert not unknown, f"{name} has no option {sorted(unknown)}"
+    return {key: _value(spec, params.get(key)) for key, spec in options.items()}
+
+
+def _value(spec: Mapping[str, Any], given: Any) -> Any:
+    if given is None:
+        return spec.get("default")
+    if spec.get("type") == "dict" and spec.get("options"):
+        return {key: _value(inner, given.get(key)) for key, inner in spec["options"].items()}
+    return given
+
+
+def run_tasks(tasks: Iterator[Task], env: Any, run_id: str, before: Callable[[str, Mapping[str, Any]], None] = lambda name, params: None) -> list[dict[str, Any]]:
+    """Run them in order; the first error ends it, as in a playbook.
+
+    Args:
+        run_id: of this run, handed to every phase as the journal does.
+        before: called before each task.
+    """
+    results = []
+    for name, params in tasks:
+        options = complete(name, params)
+        if "run_id" in options:
+            options["run_id"] = run_id
+        before(name, options)
+        results.append(module(name).run(options, env))
+    return results
+
+
+def changed(results: list[dict[str, Any]]) -> bool:
+    """Whether any task changed anything."""
+    return any(result["changed"] for result in results)
