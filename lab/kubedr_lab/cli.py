@@ -155,7 +155,7 @@ def _fault(folder: Folder, options: argparse.Namespace) -> Result:
     except ValueError as error:
         raise LabError(str(error)) from error
     done = actions.fault(folder, options.site, rule)
-    return done, f"{options.site}: {rule.kind} for {rule.method} {rule.pattern}, from match {rule.nth} on, {rule.times or 'unlimited'} time(s)"
+    return done, f"{', '.join(done)}: {rule.kind} for {rule.method} {rule.pattern}, from match {rule.nth} on, {rule.times or 'unlimited'} time(s)"
 
 
 def _faults_clear(folder: Folder, options: argparse.Namespace) -> Result:

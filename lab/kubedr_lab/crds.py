@@ -10,6 +10,7 @@ the key ``~`` in an object; ``!`` after a field's name makes the field required.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -28,10 +29,15 @@ FILES = {"velero.io": "velero.yaml", "ark.heptio.com": "ark.yaml", "trident.neta
 
 def load_crds(group: str) -> list[dict[str, Any]]:
     """All CRDs of ``velero.io``, ``ark.heptio.com`` or ``trident.netapp.io``, ready to be posted."""
-    text = resources.files(__package__).joinpath("crds", FILES[group]).read_text(encoding="utf-8")
-    data = yaml.safe_load(text)
+    data = _notation(FILES[group])
     types: dict[str, Any] = data.get("types", {})
     return [_crd(group, kind, entry, types) for kind, entry in data["kinds"].items()]
+
+
+@cache
+def _notation(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(resources.files(__package__).joinpath("crds", name).read_text(encoding="utf-8"))
+    return loaded
 
 
 def _crd(group: str, kind: str, entry: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:

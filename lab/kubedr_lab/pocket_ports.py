@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from .controllers.ports import DataPort, Obj, SiteSilent
 from .objects import MemoryObjects, StoreUnreachable
 from .ontap.core import PeerUnreachable
+from .settings import DATA_PATIENCE, PEER_PATIENCE
 from .store import MemoryStore
 
 if TYPE_CHECKING:
     from .pocket import PocketLab
 
-PEER_PATIENCE = 20.0
-DATA_PATIENCE = 3.0
 STORE_PATIENCE = 10.0
 
 

@@ -21,6 +21,10 @@ IDENTITIES = ("full", "exclude_network_config", "exclude_network_and_protocol_co
 MOST_GROUPS = 128
 """ONTAP's limit of SVM-DR relationships per cluster."""
 BUCKET = "kubedr"
+PEER_PATIENCE = 20.0
+"""Seconds until a cluster gives up on a peer that says nothing (virtual ones in a pocket lab, real ones otherwise)."""
+DATA_PATIENCE = 3.0
+"""The same, for a node and an NFS server."""
 
 
 @dataclass(frozen=True)

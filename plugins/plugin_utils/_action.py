@@ -115,7 +115,7 @@ class KubedrAction(ActionBase):  # type: ignore[misc]  # ansible-core carries no
         if journal is not None:
             facts = {"dr_run_id": journal.document["run_id"], "dr_run_file": str(journal.path), "dr_run_process": _process()}
             result["evidence"] = str(journal.path)
-            if params.get("phase") == "open":
+            if params.get("phase") == "open" and not result.get("failed"):
                 result["ansible_facts"] = {**facts, **result.get("ansible_facts", {})}
         scrubbed: dict[str, Any] = reporter.scrub(result)
         return scrubbed

@@ -93,9 +93,9 @@ class Journal:
         self.write()
 
     def _recovery_seconds(self) -> float | None:
-        """From the run's start to the end of the last step that brought the group nearer to serving; None where all was done before."""
-        ends = [step["ended_at"] for step in self.document["steps"] if step["changed"] and step["ended_at"]]
-        if not ends:
+        """From the run's start to the end of its last step, the verification; None where nothing was left to do, so that nothing was recovered."""
+        ends = [step["ended_at"] for step in self.document["steps"] if step["ended_at"]]
+        if not ends or not any(step["changed"] for step in self.document["steps"]):
             return None
         return round((datetime.fromisoformat(ends[-1]) - datetime.fromisoformat(self.document["started_at"])).total_seconds(), 3)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ def names(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     """The syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
@@ -41,7 +43,7 @@ def code_lines(path: Path) -> int:
     """Lines that hold code: neither blank, nor comment, nor part of a string that stands alone (a doc string, or Ansible's three)."""
     text = path.read_text(encoding="utf-8")
     skipped: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parse(path)):
         alone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         ansible = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
         if alone or ansible:

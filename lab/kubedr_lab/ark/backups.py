@@ -17,7 +17,7 @@ from .collect import Collector, filter_errors
 from .context import Context, phase, read_only
 from .dialect import label_value
 from .discovery import Discovery, Resource
-from .filters import list_errors
+from .filters import list_errors, selector_errors
 from .times import duration
 
 WAITING = ("New", "Queued", "ReadyToStart")
@@ -117,6 +117,7 @@ class Backups:
             for scope in ("ClusterScoped", "NamespaceScoped"):
                 errors += list_errors("resource", spec.get(f"included{scope}Resources"), spec.get(f"excluded{scope}Resources"))
         errors += list_errors("resource", spec.get("includedResources"), spec.get("excludedResources"))
+        errors += selector_errors(spec)
         errors += list_errors("namespace", spec["includedNamespaces"], spec.get("excludedNamespaces"))
         return spec, location, errors
 

@@ -94,7 +94,7 @@ def zipped(data: Any) -> bytes:
 def pack(items: Iterable[tuple[Resource, Obj]], velero: bool, now: float) -> bytes:
     """The tarball. Velero stores each object twice: a second time under the name of its preferred version."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as tar:
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1, format=tarfile.GNU_FORMAT) as tar:
         _add(tar, "metadata/version", b"1.1.0\n" if velero else b"1\n", now)
         for resource, obj in items:
             data = json.dumps(obj, separators=(",", ":")).encode()

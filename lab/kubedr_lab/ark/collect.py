@@ -132,11 +132,8 @@ class Collector:
 
 
 def filter_errors(spec: Obj) -> list[str]:
-    """The one rule between filters that the lists' own rules do not cover, and the two selectors."""
-    found = []
+    """The one rule between filters that the lists' own rules do not cover."""
     if any(spec.get(name) for name in OLD_FILTERS) and any(spec.get(name) for name in NEW_FILTERS):
         old, new = ", ".join(OLD_FILTERS), ", ".join(NEW_FILTERS)
-        found.append(f"{old} are old filter parameters.\n{new} are new filter parameters.\nThey cannot be used together")
-    if spec.get("orLabelSelectors") and spec.get("labelSelector"):
-        found.append("encountered labelSelector as well as orLabelSelectors in backup spec, only one can be specified")
-    return found
+        return [f"{old} are old filter parameters.\n{new} are new filter parameters.\nThey cannot be used together"]
+    return []

@@ -74,7 +74,7 @@ class Context:
 
     async def own(self, name: str) -> list[Obj]:
         """Objects of one of the server's own kinds in its namespace, oldest first."""
-        found = [obj for obj in await self.api.list(self.kind(name)) if meta(obj)["namespace"] == self.namespace]
+        found = [{**obj, "spec": obj.get("spec") or {}} for obj in await self.api.list(self.kind(name)) if meta(obj)["namespace"] == self.namespace]
         return sorted(found, key=lambda obj: (meta(obj).get("creationTimestamp", ""), meta(obj)["name"]))
 
     async def find(self, name: str, wanted: str) -> Obj | None:
@@ -91,11 +91,12 @@ class Context:
         Raises:
             WrongBucket: not a bucket of this store.
         """
-        where = location["spec"]["objectStorage"]
-        if "/" in where["bucket"]:
-            raise WrongBucket(f"bucket name {where['bucket']!r} must not contain a '/' (if using a prefix, put it in the 'Prefix' field instead)")
-        if self.store_bucket is not None and where["bucket"] != self.store_bucket:
-            raise WrongBucket(f"NoSuchBucket: The specified bucket does not exist: {where['bucket']}")
+        where = location["spec"].get("objectStorage") or {}
+        name = where.get("bucket") or ""
+        if "/" in name:
+            raise WrongBucket(f"bucket name {name!r} must not contain a '/' (if using a prefix, put it in the 'Prefix' field instead)")
+        if not name or (self.store_bucket is not None and name != self.store_bucket):
+            raise WrongBucket(f"NoSuchBucket: The specified bucket does not exist: {name}")
         prefix = (where.get("prefix") or "").strip("/")
         return Bucket(self.objects, f"{prefix}/" if prefix else "")
 

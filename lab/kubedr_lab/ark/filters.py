@@ -57,6 +57,19 @@ def selected(spec: Obj, labels: dict[str, str] | None) -> bool:
     return any(selector_matches(selector, labels or {}) for selector in selectors)
 
 
+def selector_errors(spec: Obj) -> list[str]:
+    """What is wrong with the selectors of a Backup's or Restore's spec."""
+    both = spec.get("orLabelSelectors") and spec.get("labelSelector")
+    found = ["encountered labelSelector as well as orLabelSelectors in spec, only one can be specified"] if both else []
+    try:
+        for selector in [*(spec.get("orLabelSelectors") or []), spec.get("labelSelector")]:
+            for expression in (selector or {}).get("matchExpressions") or []:
+                _expression(expression, {})
+    except ValueError as error:
+        found.append(str(error))
+    return found
+
+
 def selector_matches(selector: Obj | None, labels: dict[str, str]) -> bool:
     """A LabelSelector of the Kubernetes API against labels."""
     if not selector:

@@ -26,26 +26,33 @@ class Locations:
 
     async def step(self, now: float) -> float | None:
         """Do what is due. Returns when to look again."""
-        locations = await self._context.own("BackupStorageLocation")
+        own = self._context.own
         if self._context.dialect.velero:
-            for location in locations:
-                if self._validated.get(meta(location)["uid"]) != str(location["spec"]) or (now >= self._next_validation and self._stale(location, now)):
+            for location in await own("BackupStorageLocation"):
+                changed = self._validated.get(meta(location)["uid"]) != str(location["spec"])
+                if changed or (now >= self._next_validation and any(now >= due for due in self._validation_due(location))):
                     await self._validate(location, now)
             if now >= self._next_validation:
                 self._next_validation = now + self._context.periods.validation_tick
-        if now >= self._next_sync and locations:
-            for location in await self._context.own("BackupStorageLocation"):
-                if phase(location) != "Unavailable" and self._due(location, now):
+        if now >= self._next_sync:
+            for location in await own("BackupStorageLocation"):
+                if phase(location) != "Unavailable" and any(now >= due for due in self._sync_due(location)):
                     await self._sync(location, now)
             self._next_sync = now + self._context.periods.sync_tick
-        if not locations:
-            return None
-        return earliest(self._next_sync, self._next_validation if self._context.dialect.velero else None)
+        return earliest(*[due for location in await own("BackupStorageLocation") for due in self._looks(location)])
 
-    def _stale(self, location: Obj, now: float) -> bool:
-        every = duration(location["spec"].get("validationFrequency"), self._context.periods.validation)
+    def _looks(self, location: Obj) -> list[float]:
+        """When something is due, as seen by the periodic looks."""
+        validations = self._validation_due(location) if self._context.dialect.velero else []
+        return [max(due, self._next_sync) for due in self._sync_due(location)] + [max(due, self._next_validation) for due in validations]
+
+    def _validation_due(self, location: Obj) -> list[float]:
+        """When it is to be looked at again, nothing for never."""
+        every = _period(location, "validationFrequency", self._context.periods.validation)
         last = seconds((location.get("status") or {}).get("lastValidationTime"))
-        return last is None or (every > 0 and now >= last + every)
+        if last is None:
+            return [0.0]
+        return [last + every] if every > 0 else []
 
     async def _validate(self, location: Obj, now: float) -> None:
         self._validated[meta(location)["uid"]] = str(location["spec"])
@@ -55,9 +62,9 @@ class Locations:
 
     async def _problem(self, location: Obj) -> str:
         spec = location["spec"]
-        if spec["provider"] not in ("aws", "velero.io/aws"):
-            return f"unable to locate ObjectStore plugin named velero.io/{spec['provider']}"
-        if spec["objectStorage"].get("caCert") and spec["objectStorage"].get("caCertRef"):
+        if spec.get("provider") not in ("aws", "velero.io/aws"):
+            return f"unable to locate ObjectStore plugin named velero.io/{spec.get('provider')}"
+        if {"caCert", "caCertRef"} <= set(spec.get("objectStorage") or {}):
             return "caCert and caCertRef are mutually exclusive"
         unknown = sorted(set(spec.get("config") or {}) - CONFIG)
         if unknown:
@@ -81,12 +88,13 @@ class Locations:
             return f'unable to get credentials: unable to get key for secret: "{credential["name"]}" secret is missing data for key "{credential["key"]}"'
         return ""
 
-    def _due(self, location: Obj, now: float) -> bool:
-        every = duration(location["spec"].get("backupSyncPeriod"), self._context.periods.sync)
+    def _sync_due(self, location: Obj) -> list[float]:
+        """When its backups are to be synced next, nothing for never."""
+        every = _period(location, "backupSyncPeriod", self._context.periods.sync)
         last = seconds((location.get("status") or {}).get("lastSyncedTime"))
         if every < 0:
             every = self._context.periods.sync
-        return every > 0 and (last is None or now >= last + every)
+        return [last + every if last is not None else 0.0] if every > 0 else []
 
     async def _sync(self, location: Obj, now: float) -> None:
         """Backups of the bucket that are unknown here come in with their status; finished ones of this location that the bucket lost go."""
@@ -122,3 +130,10 @@ class Locations:
         if dialect.velero:
             spec.pop("hooks", None)
         await self._context.api.create(self._context.kind("Backup"), {"metadata": metadata, "spec": spec, "status": backup.get("status") or {}})
+
+
+def _period(location: Obj, name: str, default: float) -> float:
+    try:
+        return duration(location["spec"].get(name), default)
+    except ValueError:
+        return default

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..controllers.api import meta, timestamp
 from ..controllers.ports import Obj
 from ..objects import StoreError
+from .bucket import DOWNLOADS
 from .context import Context, earliest, phase, read_only
 from .dialect import label_value
 from .times import seconds
@@ -37,8 +38,10 @@ class Downloads:
 
     async def _answer(self, request: Obj, now: float) -> None:
         """A request about something unknown is left alone: it never gets a URL."""
-        target = request["spec"]["target"]
+        target = {"kind": "", "name": "", **(request["spec"].get("target") or {})}
         backup_name = target["name"]
+        if target["kind"] not in DOWNLOADS:
+            return
         if target["kind"].startswith("Restore"):
             restore = await self._context.find("Restore", target["name"])
             backup_name = restore["spec"].get("backupName", "") if restore else ""

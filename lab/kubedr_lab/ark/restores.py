@@ -16,7 +16,7 @@ from .backups import RESTARTED
 from .bucket import Bucket, read_backup, unpack, zipped
 from .context import Context, phase
 from .discovery import Discovery
-from .filters import list_errors
+from .filters import list_errors, selector_errors
 from .restoring import Restoration
 
 FINALIZER = "restores.velero.io/external-resources-finalizer"
@@ -105,8 +105,7 @@ class Restores:
         errors = [f"{name} are non-restorable resources" for name in dialect.non_restorable if name in (spec.get("includedResources") or [])]
         errors += list_errors("resource", spec.get("includedResources"), spec["excludedResources"])
         errors += list_errors("namespace", spec.get("includedNamespaces"), spec.get("excludedNamespaces"))
-        if spec.get("orLabelSelectors") and spec.get("labelSelector"):
-            errors.append("encountered labelSelector as well as orLabelSelectors in restore spec, only one can be specified")
+        errors += selector_errors(spec)
         if spec.get("existingResourcePolicy") not in (None, "", "none", "update"):
             errors.append(f"Invalid ExistingResourcePolicy: {spec['existingResourcePolicy']}")
         if bool(spec.get("backupName")) == bool(spec.get("scheduleName")):
@@ -182,6 +181,11 @@ class Restores:
                 run.handled += 1
             except StopAsyncIteration:
                 run.exhausted = True
+            except Exception as error:
+                # whatever broke it, the restore must not look as if it had gone through
+                self._run = None
+                await self._fail(run.restore, f"panic while restoring: {error!r}", now)
+                raise
         if run.exhausted and now >= run.started + profile.restore_seconds(run.total):
             await self._finish(run)
             self._run = None

@@ -81,9 +81,12 @@ class Restoration:
                     self._say(f"Skipping restore of resource because it cannot be resolved via discovery: {name}")
                     continue
             for obj in items:
-                async for waiting in self._namespace(meta(obj).get("namespace", "")):
-                    yield not waiting
-                await self._restore(self.discovery.resources[name], obj)
+                try:
+                    async for waiting in self._namespace(meta(obj).get("namespace", "")):
+                        yield not waiting
+                    await self._restore(self.discovery.resources[name], obj)
+                except KubeRefused as error:
+                    self.errors.add(self._target(obj), f"error restoring {name}/{meta(obj)['name']}: {error}")
                 yield True
 
     def _say(self, text: str) -> None:

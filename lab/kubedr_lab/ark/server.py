@@ -82,7 +82,8 @@ class ArkServer:
             version, now, writes = await api.version(), self._clock.now(), api.writes
             if version == self._seen and (self._next is None or now < self._next):
                 return self._next
-            api.refresh()
+            if version != self._seen:
+                api.refresh()
             if not self._started:
                 await self._backups.restart()
                 await self._restores.restart()

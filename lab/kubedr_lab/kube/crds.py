@@ -53,7 +53,7 @@ def complete_crd(obj: Json, now: str) -> None:
     names.setdefault("singular", names["kind"].lower())
     names.setdefault("listKind", names["kind"] + "List")
     spec.setdefault("conversion", {"strategy": "None"})
-    status = obj.setdefault("status", {})
+    status = obj["status"] = dict(obj.get("status") or {})  # the stored object may share it
     status["acceptedNames"] = names
     status["storedVersions"] = [version["name"] for version in spec["versions"] if version.get("storage")]
     if not status.get("conditions"):

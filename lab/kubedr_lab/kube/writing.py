@@ -82,7 +82,7 @@ class Writer:
             raise method_not_allowed()
         if target.name:
             return answer(self._verbs.delete(target.resource, target.namespace, target.name, options, dry_run))
-        if target.resource.namespaced and not target.namespace:
+        if target.resource.key == ("", "namespaces") or (target.resource.namespaced and not target.namespace):
             raise method_not_allowed()
         objects = self._reader.select(request, target)
         for obj in objects:

@@ -12,7 +12,7 @@ from ..clock import Clock
 from ..messages import Request, Response
 from ..profile import NONE, Profile
 from ..store import Store
-from . import exports, failback, jobs, mirror, network, peering, policies, snapmirror, storage, svm_peers, svms
+from . import exports, jobs, mirror, network, peering, policies, returning, snapmirror, storage, svm_peers, svms
 from .core import Core, Pause, PeerPort, Spawn
 from .data import data
 from .peer import answer_peer
@@ -22,8 +22,8 @@ from .tables import CONTENT, Record
 _ROUTER = Router([
     resource for room in (network, svms, peering, svm_peers, policies, snapmirror, storage, exports, jobs) for resource in room.RESOURCES
 ])
-_REGISTERED = failback
-"""Imported for the operation that it registers."""
+_REGISTERED = returning
+"""Imported for the operations that it registers."""
 
 
 class OntapCluster:

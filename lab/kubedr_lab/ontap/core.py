@@ -170,6 +170,11 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
+def iso_exact(seconds: float) -> str:
+    """With milliseconds: ONTAP shows whole seconds, but what a snapshot holds can then be told from records only to the second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
 def duration(seconds: float) -> str:
     """An ISO 8601 duration, whole seconds."""
     left = max(0, int(seconds))

@@ -22,6 +22,20 @@ ACTIVE, ENDED = ("queued", "transferring"), ("success", "failed", "aborted", "ha
 DAY = 86400.0
 
 
+def new_relationship(core: Core, svm: Record, peer: Record, options: Record) -> Record:
+    """The record of a relationship towards ``svm`` from the SVM peer ``peer``; ``options`` are policy, schedule, identity, throttle and next_fire.
+
+    Where the destination holds data already, it is a broken-off mirror that can be resynced.
+    """
+    empty = svm["subtype"] == DESTINATION and core.tables.find("volume", svm=svm["name"], root=True) is None
+    return {
+        "uuid": core.uuid(), "source_svm": peer["name"], "peer_svm": peer["peer_svm"], "peer_svm_uuid": peer["peer_svm_uuid"],
+        "cluster": peer["peer_cluster"], "svm": svm["name"], "state": "uninitialized" if empty else "broken_off", "healthy": True, "reasons": [],
+        "exported": None, "last_type": "", "transfer": None, "bytes_total": 0, "seconds_total": 0.0, "quiescing": 0, "sequence": 0,
+        **{name: options[name] for name in ("policy", "schedule", "identity", "throttle", "next_fire")},
+    }
+
+
 def active_transfer(core: Core, relationship: Record) -> Record | None:
     """The transfer that is queued or under way."""
     transfer = core.tables.get("transfer", relationship["transfer"]) if relationship["transfer"] else None

@@ -52,6 +52,8 @@ def _check_cron(cron: dict[str, Any]) -> dict[str, list[int]]:
         raise missing("cron.minutes")
     for name, values in cron.items():
         low, high = RANGES[name]
+        if not isinstance(values, list):
+            raise invalid_value(f"cron.{name}", values)
         for value in values:
             if not isinstance(value, int) or not low <= value <= high:
                 raise refused(459760, f'The value "{value}" is invalid for field "cron.{name}" (<{low}..{high}>).')

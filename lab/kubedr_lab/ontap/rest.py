@@ -172,7 +172,7 @@ def _check_body(data: Any, known: Schema, extra: Schema, path: str = "") -> Any:
         return checked
     if isinstance(data, str) and "name" in fields:
         return {"name": data}
-    if set(fields) - {"!"}:
+    if set(fields) - {"!"} or (path.endswith("name.") and not isinstance(data, str)):
         raise invalid_value(path.rstrip("."), data)
     return data
 

@@ -10,14 +10,14 @@ from . import jobs, states
 from .core import Core, duration, iso
 from .errors import ApiError, missing, not_found, refused
 from .jobs import action
-from .mirror import ABORTED, ACTIVE, DAY, active_transfer, drop_bases, fail, queue
+from .mirror import ABORTED, ACTIVE, DAY, active_transfer, drop_bases, fail, new_relationship, queue
 from .peer import peer_op
 from .peering import joined_peer
 from .policies import cron_schedule, next_fire
 from .query import schema
 from .rest import Call, Resource, created, done
 from .svm_peers import alias_of
-from .svms import DATA_ONLY, DESTINATION, IDENTITIES
+from .svms import DATA_ONLY, IDENTITIES
 from .tables import Record
 
 KNOWN = schema(
@@ -149,22 +149,14 @@ async def _create(call: Call) -> Response:
     _check_free(core, svm, alias, identity)
     schedule = (body.get("transfer_schedule") or {}).get("name") or policy["schedule"]
     fire = next_fire(cron_schedule(core, schedule)["cron"], core.now()) if schedule else None
-    relationship = {
-        "uuid": core.uuid(), "source_svm": alias, "peer_svm": peer["peer_svm"], "peer_svm_uuid": peer["peer_svm_uuid"], "cluster": peer["peer_cluster"],
-        "svm": svm["name"], "state": _first_state(core, svm), "healthy": True, "reasons": [], "exported": None,
-        "last_type": "", "policy": policy["name"], "schedule": schedule or "", "identity": identity, "throttle": int(body.get("throttle", 0)),
-        "transfer": None, "bytes_total": 0, "seconds_total": 0.0, "quiescing": 0, "next_fire": fire, "sequence": 0,
+    options = {
+        "policy": policy["name"], "schedule": schedule or "", "identity": identity, "throttle": int(body.get("throttle", 0)), "next_fire": fire,
     }
+    relationship = new_relationship(core, svm, peer, options)
     if call.flag("validate_only"):
         return done(call)
     job = jobs.start(call, "relationship.create", relationship["uuid"], core.profile.job, relationship=relationship)
     return await jobs.answer(call, job, render(core, relationship))
-
-
-def _first_state(core: Core, svm: Record) -> str:
-    """Where the destination holds data already, it is a broken-off mirror that can be resynced."""
-    empty = svm["subtype"] == DESTINATION and core.tables.find("volume", svm=svm["name"], root=True) is None
-    return "uninitialized" if empty else "broken_off"
 
 
 @action("relationship.create")
@@ -196,10 +188,25 @@ def _change_properties(core: Core, relationship: Record, body: Record) -> None:
     core.tables.put("relationship", relationship)
 
 
+def _turned(relationship: Record, body: Record) -> bool:
+    """Whether the body exchanges source and destination.
+
+    Raises:
+        ApiError: 13304120: paths that are neither the same nor exchanged, or exchanged without state snapmirrored.
+    """
+    paths = [str(body.get(end, {}).get("path", "")).rstrip(":") for end in ("source", "destination")]
+    names = (relationship["source_svm"], relationship["peer_svm"])
+    if paths == ["", ""] or (paths[0] in (*names, "") and paths[1] in (relationship["svm"], "")):
+        return False
+    if paths[0] != relationship["svm"] or paths[1] not in names or body.get("state") != "snapmirrored":
+        raise refused(13304120, "The given paths do not match the relationship.")
+    return True
+
+
 async def _modify(call: Call) -> Response:
     core, body = call.core, call.body
     relationship = _exists(core, call.key)
-    wish = states.wish(call, relationship)
+    wish = states.Wish("reverse") if _turned(relationship, body) else states.wish(call, relationship)
     if call.flag("validate_only"):
         await states.check(core, relationship, wish)
         return done(call)

@@ -78,7 +78,7 @@ async def check(core: Core, relationship: Record, what: Wish) -> None:
             raise refused(13303808, "The transition to the state broken_off failed. Another transfer is in progress.")
         if not what.force:
             await _check_break(core, relationship, what.bring_up)
-    if what.do in ("resync", "failback") and active_transfer(core, relationship):
+    if what.do in ("resync", "failback", "reverse") and active_transfer(core, relationship):
         raise refused(13303810, "The transition to the state snapmirrored failed. Another transfer is in progress.")
 
 

@@ -86,14 +86,19 @@ def _until(look: Callable[[], dict[str, Any]], done: Callable[[dict[str, Any]], 
     return answer
 
 
-def fault(folder: Folder, site: str, rule: Rule) -> list[dict[str, Any]]:
-    """Set a rule at every part of a site. Rules live in the processes: one that is killed comes back without any."""
-    rules = []
-    for part in folder.load().of_site(site):
-        if commands.condition(part) != "running":
-            raise LabError(f"{part.name} is {commands.condition(part)}: faults can be set only while it runs")
-        rules += call(folder, part, "fault", rule.as_data())["faults"]
-    return rules
+def fault(folder: Folder, site: str, rule: Rule) -> dict[str, Any]:
+    """Set a rule at every part of a site that runs. Rules live in the processes: one that is killed comes back without any.
+
+    Returns:
+        ``{part: the rules in force there}``.
+
+    Raises:
+        LabError: no part of the site runs.
+    """
+    running = [part for part in folder.load().of_site(site) if commands.condition(part) == "running"]
+    if not running:
+        raise LabError(f"nothing of {site} runs: faults can be set only where something does")
+    return {part.name: call(folder, part, "fault", rule.as_data())["faults"] for part in running}
 
 
 def clear_faults(folder: Folder) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..objects import DirObjects, Signer
 from ..objects.client import HttpObjects
 from ..objects.server import make_app
 from ..profile import PROFILES
-from ..settings import BUCKET, SITES, Secrets, basic
+from ..settings import BUCKET, DATA_PATIENCE, SITES, Secrets, basic
 from ..state import Folder, Part
 from ..store import SqliteStore
 from ..world import Station, Tick, bucket_url, build_kube, build_ontap
@@ -30,8 +30,6 @@ from .ports import HttpOntap, HttpPeer, Line, http_plane
 from .processes import DROP_SIGNAL
 from .server import Call, Front, Listener, LogFile, drop_on_signal, fault_calls, tls
 
-DATA_PATIENCE = 3.0
-"""Real seconds that a node waits for an NFS server."""
 AFTER_ERROR = 1.0
 
 

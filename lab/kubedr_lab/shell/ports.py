@@ -15,9 +15,8 @@ import aiohttp
 
 from ..controllers.ports import DataPort, Obj, SiteSilent
 from ..ontap.core import PeerUnreachable
+from ..settings import PEER_PATIENCE
 from ..state import Folder, Part
-
-PATIENCE = 20.0
 
 
 class Silence(Exception):
@@ -33,7 +32,7 @@ class Line:
         patience: real seconds after which no answer counts as none.
     """
 
-    def __init__(self, folder: Folder, part: Part, between_sites: bool = False, authorization: str = "", patience: float = PATIENCE) -> None:
+    def __init__(self, folder: Folder, part: Part, between_sites: bool = False, authorization: str = "", patience: float = PEER_PATIENCE) -> None:
         self._base = f"https://127.0.0.1:{part.peer_port}"
         self._link = folder.link if between_sites else None
         self._tls = ssl.create_default_context(cafile=str(folder.path / "ca.pem"))

@@ -150,8 +150,8 @@ def _nfs(server: str, path: str, svm: SvmView) -> tuple[bool, str | None, str]:
     volume = svm.volume_at(path)
     if server in svm.addresses:
         return True, volume, f"{server} is an address of the SVM"
-    if not svm.addresses and volume:
-        return True, volume, f"the SVM exports {path}"
+    if not svm.addresses:
+        return True, volume, "the SVM's addresses are not known"
     return False, None, f"{server} is no address of the SVM"
 
 

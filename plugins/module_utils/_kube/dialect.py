@@ -38,6 +38,8 @@ class Dialect:
     schedule_options: frozenset[str]
     restore_options: frozenset[str]
     version: str = "v1"
+    scoped_restore: bool = True
+    """A Restore of namespaces takes along only the cluster-scoped objects that they pull in. Ark takes every PersistentVolume of the backup, other groups' too."""
     has_location: bool = True
     """Ark 0.9 has no BackupStorageLocation: a location that is not served is then no error."""
     backup_done: frozenset[str] = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
@@ -75,7 +77,7 @@ VELERO = Dialect(
 )
 ARK = Dialect(
     group=ARK_GROUP, product="Ark", default_namespace="heptio-ark", schedule_label="ark-schedule", backup_label="ark.heptio.com/backup-name",
-    restore_label="ark.heptio.com/restore-name", results_key="ark", has_paused=False, has_read_only=False, errors_decide=True,
+    restore_label="ark.heptio.com/restore-name", results_key="ark", has_paused=False, has_read_only=False, errors_decide=True, scoped_restore=False,
     backup_options=_ARK_BACKUP, schedule_options=frozenset(), restore_options=_ARK_RESTORE,
 )
 

@@ -162,10 +162,10 @@ def _why(error: Exception) -> str:
 
 def _before_answer(error: Exception, system: str, operation: str, timeout: float) -> KubedrError:
     """Which of the two: nothing was sent, or it may have been carried out."""
-    if isinstance(error, u3.ConnectTimeoutError):
-        return Unreachable(f"no connection within {timeout:g} s", system=system, operation=operation)
     if isinstance(error, (u3.NewConnectionError, u3.ProxyError, u3.LocationValueError)):
         return Unreachable(f"no connection: {_cause(error)}", system=system, operation=operation)
+    if isinstance(error, u3.ConnectTimeoutError):
+        return Unreachable(f"no connection within {timeout:g} s", system=system, operation=operation)
     if isinstance(error, u3.SSLError) and _handshake(error):
         advice = "Check ca_cert, the server's certificate and validate_certs."
         return Unreachable(f"TLS refused: {_cause(error)}", system=system, operation=operation, advice=advice)

@@ -73,7 +73,7 @@ def ensure_intercluster_lif(client: OntapClient, wanted: WantedLif, deadline: fl
                 obj=wanted.name,
                 advice="Choose another name.",
             )
-        return seen is not None and not differences(seen, wanted) and seen.enabled and seen.state == "up"
+        return seen is not None and as_wanted(seen, wanted)
 
     def send(seen: Lif | None) -> object:
         if seen is not None and seen.enabled and not differences(seen, wanted):
@@ -84,6 +84,11 @@ def ensure_intercluster_lif(client: OntapClient, wanted: WantedLif, deadline: fl
         return client.write("PATCH", f"{LIFS}/{seen.uuid}", _change(seen, wanted), hold=0)
 
     return perform(client, Act("intercluster LIF", wanted.name, lambda: find_cluster_lif(client, wanted.name), done, send), deadline)
+
+
+def as_wanted(seen: Lif, wanted: WantedLif) -> bool:
+    """Nothing is left to do."""
+    return INTERCLUSTER_SERVICE in seen.services and not differences(seen, wanted) and seen.enabled and seen.state == "up"
 
 
 def differences(seen: Lif, wanted: WantedLif) -> list[str]:

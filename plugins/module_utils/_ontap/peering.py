@@ -19,7 +19,7 @@ from .models import Cluster, ClusterPeer
 from .svm_peering import ensure_svm_peer, svm_peers
 from .svms import cluster
 
-__all__ = ["PeerSide", "cluster_peers", "delete_cluster_peer", "ensure_cluster_peer", "ensure_svm_peer", "peer_sides", "svm_peers"]
+__all__ = ["PeerSide", "cluster_peers", "delete_cluster_peer", "ensure_cluster_peer", "ensure_svm_peer", "named_sides", "peer_sides", "svm_peers"]
 
 PATH = "/api/cluster/peers"
 INTRODUCTION_FAILED = frozenset(str(code) for code in range(4653215, 4653221))
@@ -53,6 +53,18 @@ def peer_sides(source: OntapClient, destination: OntapClient, source_addresses: 
     Raises:
         Refused: ``same_cluster``.
     """
+    one, other = identify(source, destination)
+    here = tuple(source_addresses) or tuple(lif.address for lif in network.intercluster_lifs(source))
+    there = tuple(destination_addresses) or tuple(lif.address for lif in network.intercluster_lifs(destination))
+    return _look(replace(one, addresses=here), replace(other, addresses=there))
+
+
+def identify(source: OntapClient, destination: OntapClient) -> Pair:
+    """Who both sides are; their records of each other are not looked at yet.
+
+    Raises:
+        Refused: ``same_cluster``.
+    """
     one, other = cluster(source), cluster(destination)
     if one.uuid == other.uuid or one.name == other.name:
         raise Refused(
@@ -62,9 +74,7 @@ def peer_sides(source: OntapClient, destination: OntapClient, source_addresses: 
             obj=other.name,
             advice="Check the two hostnames.",
         )
-    here = tuple(source_addresses) or tuple(lif.address for lif in network.intercluster_lifs(source))
-    there = tuple(destination_addresses) or tuple(lif.address for lif in network.intercluster_lifs(destination))
-    return _look(PeerSide(source, one, here, None), PeerSide(destination, other, there, None))
+    return PeerSide(source, one, (), None), PeerSide(destination, other, (), None)
 
 
 def ensure_cluster_peer(sides: Pair, encryption: str, deadline: float, *, on_look: Callable[[Pair], None] = nothing) -> tuple[Pair, bool]:
@@ -79,6 +89,8 @@ def ensure_cluster_peer(sides: Pair, encryption: str, deadline: float, *, on_loo
     """
     source, destination = sides
     _refuse_unencrypted(sides, encryption)
+    if _available(sides):
+        return sides, False
     joining = _Joining(encryption, secrets.token_urlsafe(24))
     act = Act(
         "peer clusters",
@@ -151,9 +163,18 @@ class _Joining:
             side.client.write("POST", PATH, body, hold=0)
             side = _with_peer(side, other)
         else:
-            side.client.write("PATCH", f"{PATH}/{side.peer.uuid}", {"authentication": secret}, hold=0)
+            side.client.write("PATCH", f"{PATH}/{side.peer.uuid}", {"authentication": secret, "encryption": {"proposed": self.encryption}}, hold=0)
         if side.peer is not None:
             self.ours.add((side.client.system, side.peer.uuid))
+
+
+def named_sides(source: OntapClient, destination: OntapClient) -> Pair:
+    """Both sides of a peering that both have accepted. Offers, which have no name yet, are not found.
+
+    Raises:
+        Refused: ``same_cluster``.
+    """
+    return _look(*identify(source, destination))
 
 
 def delete_cluster_peer(side: PeerSide, deadline: float) -> tuple[ClusterPeer | None, bool]:

@@ -49,6 +49,10 @@ class SvmPeering:
     source_cluster_name: str
     alias: str = ""
 
+    def reached(self, seen: SvmPair) -> bool:
+        """Peered, and under the alias that was asked for."""
+        return seen.peered() and (not self.alias or (seen.destination is not None and seen.destination.name == self.alias))
+
 
 def svm_peers(client: OntapClient, svm: str, peer_svm: str, clusters: frozenset[str]) -> list[SvmPeer]:
     """This side's records of a peering with that SVM of that cluster (by any of its names)."""
@@ -79,9 +83,6 @@ def ensure_svm_peer(
     """
     lone_since: list[float] = []
 
-    def done(seen: SvmPair) -> bool:
-        return seen.peered() and (not wanted.alias or (seen.destination is not None and seen.destination.name == wanted.alias))
-
     def send(seen: SvmPair) -> bool:
         now = destination.clock.monotonic()
         if (seen.source is None) == (seen.destination is None):
@@ -95,7 +96,7 @@ def ensure_svm_peer(
         "peer SVMs",
         f"{wanted.source_svm} <-> {wanted.destination_svm}",
         lambda: look(source, destination, wanted),
-        done,
+        wanted.reached,
         send,
         recover=lambda error: transient(error) or isinstance(error, Conflict) or error.code in RACES,
         describe=SvmPair.words,

@@ -61,8 +61,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
             "the server refuses this schedule: " + ("; ".join(seen.validation_errors) or "it does not say why"), system=client.system, operation="ark_schedule",
             obj=name, seen=describe(seen),
         )
-    after = predicted(before, wish) if env.check_mode else in_user_terms(seen)
-    return _result(changed, seen, in_user_terms(before), after, env)
+    return _result(changed, seen, in_user_terms(before), predicted(before, wish), env)
 
 
 def wish_of(params: Mapping[str, Any], dialect: Dialect) -> schedules.Wish:
@@ -94,9 +93,9 @@ def in_user_terms(seen: schedules.Schedule | None) -> dict[str, Any]:
 
 
 def predicted(before: schedules.Schedule | None, wish: schedules.Wish) -> dict[str, Any]:
-    """For the diff in check mode: what a run would leave, in the same terms."""
+    """For the diff: what the run leaves, in the same terms, without what the server completes; the same in check mode as in a run."""
     raw = before.raw if before else {"metadata": {}, "spec": {}}
-    patch = schedules.changes(wish, raw)
+    patch = schedules.changes(wish, raw) if before else {"spec": wish.spec, "metadata": {"labels": wish.labels or {}, "annotations": wish.annotations or {}}}
     metadata = merged(raw.get("metadata") or {}, patch.get("metadata") or {})
     spec = merged(raw.get("spec") or {}, patch.get("spec") or {})
     return {"state": "present", "labels": metadata.get("labels") or {}, "annotations": metadata.get("annotations") or {}, **spec}

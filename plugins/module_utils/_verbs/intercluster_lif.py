@@ -44,8 +44,13 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     for lif in wanted:
-        before[lif.name] = _view(network.find_cluster_lif(client, lif.name))
-        seen = steps.step(f"intercluster LIF {lif.name}", _asked(lif), lambda lif=lif: network.ensure_intercluster_lif(client, lif, timeout), _view)  # type: ignore[misc]
+        found = network.find_cluster_lif(client, lif.name)
+        before[lif.name] = _view(found)
+
+        def ensure(lif: WantedLif = lif, found: Lif | None = found) -> tuple[Lif | None, bool]:
+            return (found, False) if found and network.as_wanted(found, lif) else network.ensure_intercluster_lif(client, lif, timeout)
+
+        seen = steps.step(f"intercluster LIF {lif.name}", _asked(lif), ensure, _view)
         after[lif.name] = _asked(lif) if env.check_mode else _view(seen)
     return steps.result(before, after, lifs=[{"name": name, **view} for name, view in after.items()])
 

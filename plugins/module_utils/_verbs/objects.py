@@ -136,6 +136,9 @@ def restore(run: Run, view: View) -> dict[str, Any]:
     try:
         step1 = run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
         spec = dict(plan.restore_spec)
+        if not ark.dialect.scoped_restore:
+            spec["includeClusterResources"] = False
+            run.step("volumes_elsewhere", "what does not lie on the SVM, as Ark restores it", lambda: _elsewhere(run, held, found))
         if (view.record.get("objects") or {}).get("left_out"):
             spec = _without_claims(run, held, found, spec)
         result = run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
@@ -178,16 +181,40 @@ def _create_absent(run: Run, group_resource: str, namespace: str, manifest: dict
     return "created" if changed else "there"
 
 
+def _elsewhere(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume]) -> tuple[dict[str, str], bool]:
+    """For a server whose Restore cannot be kept to the group's volumes: those off the SVM as it would restore them.
+
+    Retain: the volume as it was. Otherwise: the claim without its volume, to be provisioned anew.
+    """
+    seen = {}
+    for volume in [volume for volume in found if not volume.on_svm]:
+        if volume.manifest is not None and not volume.reprovisioned:
+            seen[volume.pv] = _create_absent(run, "persistentvolumes", "", dict(volume.manifest))
+            continue
+        claim = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
+        if claim is not None:
+            _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": volume.namespace}})
+            fresh = _claim(claim)
+            fresh["spec"].pop("volumeName", None)
+            seen[f"{volume.namespace}/{volume.claim}"] = _create_absent(run, "persistentvolumeclaims", volume.namespace, fresh)
+    return seen, any(word == "created" for word in seen.values())
+
+
+def _claim(manifest: dict[str, Any]) -> dict[str, Any]:
+    """As it can be created again: without the marks of its binding."""
+    fresh = stripped(manifest)
+    kept = {key: text for key, text in (fresh["metadata"].pop("annotations", None) or {}).items() if key not in pvs.DROPPED_ANNOTATIONS}
+    fresh["metadata"]["annotations"] = kept
+    return fresh
+
+
 def _without_claims(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume], spec: dict[str, Any]) -> dict[str, Any]:
     """Ark cannot leave out single claims: so the Restore leaves out all, and those that have their volume are made here."""
     for volume in found:
         manifest = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
         if volume.meets_data and manifest is not None:
             _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": volume.namespace}})
-            fresh = stripped(manifest)
-            kept = {key: text for key, text in (fresh["metadata"].pop("annotations", None) or {}).items() if key not in pvs.DROPPED_ANNOTATIONS}
-            fresh["metadata"]["annotations"] = kept
-            _create_absent(run, "persistentvolumeclaims", volume.namespace, fresh)
+            _create_absent(run, "persistentvolumeclaims", volume.namespace, _claim(manifest))
     return {**spec, "excludedResources": ["persistentvolumeclaims", "persistentvolumes"]}
 
 
@@ -282,12 +309,11 @@ def verify(run: Run, view: View) -> dict[str, Any]:
             advice="Everything else serves. Mend what is named and run failover again: it verifies anew.",
         )
 
-    def done(record: dict[str, Any]) -> None:
+    def change(record: dict[str, Any]) -> None:
         record["objects"] = {**(record.get("objects") or {}), "state": str(Objects.VERIFIED)}
         record["verified"] = {"epoch": record["epoch"], "backup": record["backup"]["name"], "restores": record.get("restores"), "at": instant(kube.server_time)}
 
-    run.update(run.destination, done)
-    run.steps.append({"name": "verified", "changed": True, "seen": {"backup": _backup_name(view)}})
+    run.step("verified", "record that it is verified", lambda: (run.update(run.destination, change)["verified"], True))
     return {"verification": result}
 
 

@@ -27,11 +27,14 @@ def open_phase(run: Run) -> dict[str, Any]:
         Refused: the state's reason; or the two ONTAP clusters' versions differ.
     """
     seen = look_both(run.config, run.source, run.destination, deep=False)
-    for system, side in _parts(run, seen):
-        if isinstance(side, NoAnswer):
-            raise Unreachable(f"gives no answer: {side.why}", system=system, operation="set up", obj=run.config.name, advice="Set-up needs all four systems. Nothing was touched.")
     state = derive(seen, run.config.rpo_seconds)
     no = refusal(Verb.SETUP, None, state)
+    silent = next(((system, side) for system, side in _parts(run, seen) if isinstance(side, NoAnswer)), None)
+    if silent and (no is None or state.storage in (Storage.UNKNOWN, Storage.ACTIVE_UNREACHABLE)):
+        raise Unreachable(
+            f"gives no answer: {silent[1].why}", system=silent[0], operation="set up", obj=run.config.name, seen=state.as_dict(),
+            advice="Set-up needs all four systems. Nothing was touched.",
+        )
     if no:
         raise Refused(no.reason, no.message, operation="setup", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     _source_there(run, seen)

@@ -86,7 +86,7 @@ def look_at(source: OntapClient, destination: OntapClient, source_svm: str, dest
         ConfigError: the source SVM does not exist.
         Refused: ``no_cluster_peer``, ``same_cluster``.
     """
-    sides = peering.peer_sides(source, destination)
+    sides = peering.named_sides(source, destination)
     if strict and any(side.peer is None for side in sides):
         raise Refused(
             "no_cluster_peer",
@@ -115,14 +115,18 @@ def look_at(source: OntapClient, destination: OntapClient, source_svm: str, dest
 def _make(steps: Steps, source: OntapClient, destination: OntapClient, found: Peered, timeout: float) -> tuple[Svm | None, SvmPair]:
     """The destination SVM and the peering; in check mode what they would be."""
     name = found.wanted.destination_svm
-    svm = steps.step("destination SVM", {"name": name, "subtype": "dp_destination"}, lambda: svms.create_destination(destination, name, timeout))
+
+    def create() -> tuple[Svm | None, bool]:
+        return (found.destination_svm, False) if found.destination_svm else svms.create_destination(destination, name, timeout)
 
     def watch(seen: SvmPair) -> None:
         steps.env.reporter.progress(f"SVM peer: {seen.words()}")
 
-    pair = steps.step(
-        "SVM peer", {"alias": found.wanted.alias or None}, lambda: ensure_svm_peer(source, destination, found.wanted, timeout, watch), SvmPair.words
-    )
+    def peer() -> tuple[SvmPair, bool]:
+        return (found.pair, False) if found.wanted.reached(found.pair) else ensure_svm_peer(source, destination, found.wanted, timeout, watch)
+
+    svm = steps.step("destination SVM", {"name": name, "subtype": "dp_destination"}, create)
+    pair = steps.step("SVM peer", {"alias": found.wanted.alias or None}, peer, SvmPair.words)
     if not steps.env.check_mode:
         return svm, pair
     return svm or Svm("", name, "dp_destination", "stopped", ""), _predicted(found)

@@ -192,7 +192,12 @@ def _relationship(steps: Steps, client: OntapClient, seen: Relationship | None, 
         return steps.step("relationship", asked, make, _view) or _predicted(wanted, f"{alias}:", f"{name}:", cluster)
     if seen.state == "paused":
         steps.warnings.append(f"The relationship {seen.path} is paused and was left so.")
-    changed = steps.step("relationship", asked, lambda: snapmirror.modify(client, seen, timeout, policy=wanted.policy, schedule=wanted.schedule), _view)
+
+    def change() -> tuple[Relationship, bool]:
+        same = (seen.policy, seen.schedule) == (wanted.policy, wanted.schedule)
+        return (seen, False) if same else snapmirror.modify(client, seen, timeout, policy=wanted.policy, schedule=wanted.schedule)
+
+    changed = steps.step("relationship", asked, change, _view)
     return replace(changed, policy=wanted.policy, schedule=wanted.schedule) if steps.env.check_mode else changed
 
 
@@ -216,10 +221,13 @@ def _initialize(steps: Steps, client: OntapClient, relation: Relationship, timeo
         moved = f", {seen.transfer.bytes_transferred} bytes" if seen.transfer and seen.transfer.active() else ""
         steps.env.reporter.progress(f"baseline of {seen.path}: {seen.state}{moved}")
 
-    if relation.uuid:
-        done = steps.step("baseline", relation.path, lambda: snapmirror.initialize(client, relation, timeout, watch), _view)
-    else:
-        done = steps.step("baseline", relation.path, lambda: (relation, True), _view)
+    def baseline() -> tuple[Relationship, bool]:
+        if not relation.uuid:
+            return relation, True
+        ready = relation.state == "snapmirrored" and relation.healthy and bool(relation.exported_snapshot)
+        return (relation, False) if ready else snapmirror.initialize(client, relation, timeout, watch)
+
+    done = steps.step("baseline", relation.path, baseline, _view)
     return replace(done, state="snapmirrored", healthy=True) if steps.env.check_mode else done
 
 

@@ -149,13 +149,11 @@ class Site:
         })
         self.merge(kinds.CLAIMS, claim, {"status": {"phase": phase}}, namespace, "status")
         ref = {"namespace": namespace, "name": claim, "uid": meta(claimed)["uid"], "resourceVersion": meta(claimed)["resourceVersion"]}
-        self.create(kinds.VOLUMES, {
-            "metadata": {"name": volume, "annotations": {"pv.kubernetes.io/bound-by-controller": "yes", "pv.kubernetes.io/provisioned-by": "csi.trident.netapp.io"}},
-            "spec": {
-                **spec, "capacity": {"storage": "1Gi"}, "persistentVolumeReclaimPolicy": policy, "claimRef": {"kind": "PersistentVolumeClaim", "apiVersion": "v1", **ref},
-                "nfs": {"server": "10.0.0.5", "path": f"/{volume}"},
-            },
-        })
+        annotations = {"pv.kubernetes.io/bound-by-controller": "yes", "pv.kubernetes.io/provisioned-by": "csi.trident.netapp.io"}
+        self.create(kinds.VOLUMES, {"metadata": {"name": volume, "annotations": annotations}, "spec": {
+            **spec, "capacity": {"storage": "1Gi"}, "persistentVolumeReclaimPolicy": policy, "nfs": {"server": "10.0.0.5", "path": f"/{volume}"},
+            "claimRef": {"kind": "PersistentVolumeClaim", "apiVersion": "v1", **ref},
+        }})
 
     def claim(self, namespace: str, name: str) -> Obj:
         return self.seen(kinds.CLAIMS, name, namespace)
@@ -199,3 +197,14 @@ def ark_tokyo(clock: VirtualClock, bucket: MemoryObjects) -> Site:
 def ark_osaka(clock: VirtualClock, bucket: MemoryObjects) -> Site:
     """The DR site, with Ark."""
     return Site("osaka", clock, bucket, "ark.heptio.com")
+
+
+@pytest.fixture
+def filled(tokyo: Site, osaka: Site) -> Site:
+    """A primary whose namespace app1 holds one ConfigMap; its backup b1 is known on both sites."""
+    tokyo.namespace_of("app1", labels={"team": "x"}, annotations={"note": "y"})
+    tokyo.config("app1", "settings", {"a": "b"}, labels={"app": "web"})
+    tokyo.config("app1", "other", {"a": "b"})
+    tokyo.backup("b1", includedNamespaces=["app1"])
+    osaka.wait(61)
+    return osaka

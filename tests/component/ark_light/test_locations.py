@@ -45,6 +45,24 @@ def test_unavailable(tokyo: Site, change: Obj, message: str) -> None:
     assert message in status["message"]
 
 
+def test_odd_periods_and_empty_locations_do_no_harm(tokyo: Site, ark_osaka: Site) -> None:
+    tokyo.merge("BackupStorageLocation", "default", {"spec": {"backupSyncPeriod": "soon", "validationFrequency": "often"}})
+    tokyo.wait(61)
+    assert tokyo.status("BackupStorageLocation", "default")["lastSyncedTime"] == "2026-07-01T00:01:00Z"
+    ark_osaka.ark("BackupStorageLocation", "empty", {})
+    ark_osaka.ark("Restore", "r", {})
+    ark_osaka.ark("DownloadRequest", "d", {})
+    ark_osaka.wait(61)
+    assert ark_osaka.status("BackupStorageLocation", "empty") == {}
+    assert ark_osaka.status("Restore", "r")["phase"] == "FailedValidation"
+
+
+def test_validation_can_be_switched_off(tokyo: Site) -> None:
+    tokyo.merge("BackupStorageLocation", "default", {"spec": {"validationFrequency": "0"}})
+    tokyo.wait(300)
+    assert tokyo.status("BackupStorageLocation", "default")["lastValidationTime"] == "2026-07-01T00:00:00Z"
+
+
 def test_credential_with_and_without_its_key(tokyo: Site) -> None:
     tokyo.create(kinds.SECRETS, {"metadata": {"namespace": "velero", "name": "cloud"}, "data": {"other": "eA=="}})
     tokyo.merge("BackupStorageLocation", "default", {"spec": {"credential": {"name": "cloud", "key": "keys"}}})

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -87,14 +89,15 @@ def test_breakable(clock: VirtualClock) -> None:
         with pytest.raises(StoreDenied):
             run(work)
     store.unreachable = True
-    for work in (store.put("a", b"y"), store.get("a"), store.list(), store.delete("a")):
+    calls: list[Coroutine[Any, Any, object]] = [store.put("a", b"y"), store.get("a"), store.list(), store.delete("a")]
+    for call in calls:
         with pytest.raises(StoreUnreachable):
-            run(work)
+            run(call)
     assert run(inner.get("a")) == b"x"
 
 
 async def over_http(clock: VirtualClock) -> None:
-    inner, runners = MemoryObjects(clock), []
+    inner = MemoryObjects(clock)
     # the URL is known once the port is, so the signer that the server checks with is made afterwards
     holder = web.Application()
     runner = web.AppRunner(holder)
@@ -106,7 +109,6 @@ async def over_http(clock: VirtualClock) -> None:
     base = f"http://127.0.0.1:{port}/kubedr"
     signer = Signer("secret", base, clock)
     served = web.AppRunner(make_app(inner, "kubedr", "token", signer))
-    runners.append(served)
     await served.setup()
     await web.TCPSite(served, "127.0.0.1", port).start()
     good, bad = HttpObjects(base, "token", signer), HttpObjects(base, "guess", signer)

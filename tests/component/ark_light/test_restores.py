@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import gzip
-from typing import Any
 
 import pytest
 
+from kubedr_lab.ark.bucket import pack
+from kubedr_lab.ark.discovery import Discovery
 from kubedr_lab.clock import VirtualClock
 from kubedr_lab.controllers import api as kinds
 from kubedr_lab.controllers.api import Kind, meta
@@ -22,17 +23,6 @@ from .conftest import ROLE_BINDINGS, Site, run
 
 JOBS = Kind("batch/v1", "jobs", "Job")
 TRIDENT = Kind("trident.netapp.io/v1", "tridentvolumes", "TridentVolume")
-
-
-@pytest.fixture
-def filled(tokyo: Site, osaka: Site) -> Site:
-    """A primary whose namespace app1 holds one ConfigMap; its backup b1 is known on both sites."""
-    tokyo.namespace_of("app1", labels={"team": "x"}, annotations={"note": "y"})
-    tokyo.config("app1", "settings", {"a": "b"}, labels={"app": "web"})
-    tokyo.config("app1", "other", {"a": "b"})
-    tokyo.backup("b1", includedNamespaces=["app1"])
-    osaka.wait(61)
-    return osaka
 
 
 @pytest.mark.parametrize(("spec", "message"), [
@@ -183,7 +173,8 @@ def test_services_pods_jobs_and_bindings(tokyo: Site, osaka: Site) -> None:
     tokyo.create(kinds.SERVICES, {"metadata": {"namespace": "app1", "name": "db"}, "spec": {"clusterIP": "None", "ports": [{"port": 5432}]}})
     containers = [{"name": "c", "image": "i", "volumeMounts": [{"name": "kube-api-access-x", "mountPath": "/t"}, {"name": "work", "mountPath": "/w"}]}]
     volumes = [{"name": "kube-api-access-x", "emptyDir": {}}, {"name": "work", "emptyDir": {}}]
-    owner = [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "u"}]
+    tokyo.config("app1", "owner", {})
+    owner = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": meta(tokyo.seen(kinds.CONFIG_MAPS, "owner", "app1"))["uid"]}]
     for name in ("running", "done"):
         tokyo.create(kinds.PODS, {
             "metadata": {"namespace": "app1", "name": name, "ownerReferences": owner}, "spec": {"containers": containers, "volumes": volumes, "nodeName": "n1"},
@@ -268,6 +259,24 @@ def test_an_object_that_is_refused_makes_it_partial(tokyo: Site, osaka: Site) ->
     assert osaka.results("r1")["errors"]["namespaces"]["app1"][0].startswith("error restoring configmaps/app1/a: ")
     assert osaka.get(kinds.CONFIG_MAPS, "z", "app1") is not None
     assert "app1/a(failed)" in osaka.file("restores/r1/restore-r1-resource-list.json.gz")["v1/ConfigMap"]
+
+
+def test_a_namespace_that_cannot_be_made(filled: Site) -> None:
+    status = filled.restore("r1", "b1", namespaceMapping={"app1": "Not_A_Name"})
+    assert (status["phase"], status["errors"]) == ("PartiallyFailed", 2)
+    first, _second = filled.results("r1")["errors"]["namespaces"]["Not_A_Name"]
+    assert first.startswith("error restoring configmaps/other: POST /api/v1/namespaces Not_A_Name: 422 Invalid")
+
+
+def test_a_broken_item_fails_the_restore_loudly(tokyo: Site, bucket: MemoryObjects) -> None:
+    tokyo.backup("b1", includedNamespaces=["none"])
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "app1", "name": "x"}}
+    discovery = run(Discovery.load(tokyo.port))
+    run(bucket.put("backups/b1/b1.tar.gz", pack([(discovery.resources["services"], service)], True, 0.0)))
+    with pytest.raises(KeyError):
+        tokyo.restore("r1", "b1")
+    tokyo.tick()
+    assert (tokyo.status("Restore", "r1")["phase"], tokyo.status("Restore", "r1")["failureReason"]) == ("Failed", "panic while restoring: KeyError('spec')")
 
 
 def slow(clock: VirtualClock, bucket: MemoryObjects) -> Site:
@@ -377,95 +386,3 @@ def test_deleting_a_restore_takes_its_files(filled: Site) -> None:
     filled.wait(61)
     assert filled.get("Restore", "r1") is None
     assert run(filled.bucket.list("restores/")) == []
-
-
-def test_ark_is_always_completed_and_counts(ark_tokyo: Site, ark_osaka: Site) -> None:
-    ark_tokyo.namespace_of("app1")
-    ark_tokyo.config("app1", "settings", {"a": "b"})
-    ark_tokyo.backup("b1", includedNamespaces=["app1"])
-    ark_osaka.server.fail_next("restore", "PartiallyFailed", "wrong")
-    ark_osaka.tick()
-    assert ark_osaka.names("Backup") == ["b1"]
-    ark_osaka.namespace_of("app1")
-    ark_osaka.config("app1", "settings", {"a": "c"})
-    assert ark_osaka.restore("r1", "b1") == {"phase": "Completed", "warnings": 1, "errors": 1}
-    assert ark_osaka.results("r1") == {
-        "errors": {"ark": ["wrong"]},
-        "warnings": {"namespaces": {"app1": ['not restored: configmaps "settings" already exists and is different from backed up version.']}},
-    }
-    assert run(ark_osaka.bucket.list("restores/")) == ["restores/r1/restore-r1-logs.gz", "restores/r1/restore-r1-results.gz"]
-
-
-def test_ark_reads_a_backup_that_was_not_synced_yet(ark_tokyo: Site, ark_osaka: Site) -> None:
-    ark_osaka.tick()
-    ark_tokyo.namespace_of("app1")
-    ark_tokyo.config("app1", "settings", {})
-    ark_tokyo.backup("b1", includedNamespaces=["app1"])
-    assert ark_osaka.names("Backup") == []
-    assert ark_osaka.restore("r1", "b1")["errors"] == 0
-    assert ark_osaka.names(kinds.CONFIG_MAPS) == ["settings"]
-
-
-def modify(site: Site, rules: str, **more: Any) -> Obj:
-    name = f"m{len(site.names('Restore'))}"
-    site.config("velero", name, {"rules": f"version: v1\nresourceModifierRules:\n{rules}"})
-    if site.get(kinds.CONFIG_MAPS, "settings", "app1"):
-        site.delete(kinds.CONFIG_MAPS, "settings", "app1")
-    return site.restore(name, "b1", resourceModifier={"kind": "configmap", "name": name}, labelSelector={"matchLabels": {"app": "web"}}, **more)
-
-
-def test_json_patch_modifiers(filled: Site) -> None:
-    rule = "- {conditions: {groupResource: configmaps}, patches: [%s]}"
-    modify(filled, rule % '{operation: replace, path: /data/a, value: new}, {operation: add, path: /data/n, value: "\\"5\\""}')
-    assert filled.seen(kinds.CONFIG_MAPS, "settings", "app1")["data"] == {"a": "new", "n": "5"}
-    status = modify(filled, rule % "{operation: test, path: /data/a, value: zzz}, {operation: remove, path: /data/a}")
-    assert status["phase"] == "Completed"
-    assert filled.seen(kinds.CONFIG_MAPS, "settings", "app1")["data"] == {"a": "b"}
-    status = modify(filled, rule % "{operation: replace, path: /data/none, value: x}")
-    assert (status["phase"], status["errors"]) == ("PartiallyFailed", 1)
-    assert filled.seen(kinds.CONFIG_MAPS, "settings", "app1")["data"] == {"a": "b"}, "created all the same, unpatched"
-
-
-def test_modifier_conditions(filled: Site) -> None:
-    def after(conditions: str) -> Any:
-        modify(filled, f"- {{conditions: {{{conditions}}}, mergePatches: [{{patchData: '{{\"data\": {{\"a\": \"x\"}}}}'}}]}}")
-        return filled.seen(kinds.CONFIG_MAPS, "settings", "app1")["data"]["a"]
-
-    assert after("groupResource: configmaps, resourceNameRegex: ^sett, namespaces: [app1], labelSelector: {matchLabels: {app: web}}") == "x"
-    assert after('groupResource: "*", matches: [{path: /data/a, value: b}]') == "x"
-    for other in ("groupResource: secrets", "groupResource: configmaps, namespaces: [app2]", "groupResource: configmaps, resourceNameRegex: ^x",
-                  "groupResource: configmaps, matches: [{path: /data/a, value: c}]", "groupResource: configmaps, labelSelector: {matchLabels: {app: db}}"):
-        assert after(other) == "b"
-
-
-def test_strategic_modifier(tokyo: Site, osaka: Site) -> None:
-    tokyo.namespace_of("app1")
-    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "old"}, {"name": "d", "image": "kept"}]}}
-    spec = {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "template": template}
-    tokyo.create(kinds.DEPLOYMENTS, {"metadata": {"namespace": "app1", "name": "web"}, "spec": spec})
-    tokyo.backup("b1", includedNamespaces=["app1"])
-    osaka.wait(61)
-    patch = '{"spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "c", "image": "new"}]}}}}'
-    rules = f"- {{conditions: {{groupResource: deployments.apps}}, strategicPatches: [{{patchData: '{patch}'}}]}}"
-    osaka.config("velero", "m", {"rules": f"version: v1\nresourceModifierRules:\n{rules}"})
-    osaka.restore("r1", "b1", resourceModifier={"kind": "configmap", "name": "m"})
-    live = osaka.seen(kinds.DEPLOYMENTS, "web", "app1")["spec"]
-    assert live["replicas"] == 0
-    assert [container["image"] for container in live["template"]["spec"]["containers"]] == ["new", "kept"]
-
-
-@pytest.mark.parametrize(("data", "message"), [
-    ({"a": "version: v1", "b": "version: v1"}, "Error in parsing"),
-    ({"a": "version: v2"}, "unsupported resource modifier version"),
-    ({"a": "{"}, "Error in parsing"),
-    ({"a": "version: v1\nresourceModifierRules: [{conditions: {groupResource: x, nmae: y}}]"}, "unknown field nmae"),
-    ({"a": "version: v1\nresourceModifierRules: [{conditions: {namespaces: [x]}}]"}, "Validation error"),
-    ({"a": "version: v1\nresourceModifierRules: [{conditions: {groupResource: x}, patches: [{operation: set, path: /a}]}]"}, "operation set is not supported"),
-    ({"a": "version: v1\nresourceModifierRules: [{conditions: {groupResource: x, resourceNameRegex: '('}}]"}, "error parsing regexp"),
-    ({"a": "version: v1\nresourceModifierRules: [{conditions: {groupResource: x}, patches: [{operation: test, path: /a}], mergePatches: [{patchData: a}]}]"}, "only one of"),
-])
-def test_bad_modifiers(filled: Site, data: dict[str, str], message: str) -> None:
-    filled.config("velero", "bad", data)
-    status = filled.restore("r1", "b1", resourceModifier={"kind": "configmap", "name": "bad"})
-    assert status["phase"] == "FailedValidation"
-    assert message in status["validationErrors"][0]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
@@ -12,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ def connect(lab: LiveLab, part: str, timeout: float = 0.5) -> None:
     socket.create_connection(("127.0.0.1", lab.part(part)["api_port"]), timeout=timeout).close()
 
 
+def wait_for(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_up_leaves_what_its_users_need(lab: LiveLab) -> None:
     hosts = yaml.safe_load(lab.inventory.read_text())["protection_groups"]["hosts"]
     assert hosts == {"app1": {"dr_source_svm": "svm_app1", "dr_destination_svm": "svm_app1_dr", "dr_namespaces": ["app1", "app1-batch"]}}
@@ -73,6 +81,23 @@ def test_both_sites_answer_over_verified_tls(lab: LiveLab) -> None:
         assert lab.request(site, "kubernetes", "GET", "/api/v1/nodes")[1]["items"][0]["metadata"]["name"].startswith(site)
     with pytest.raises(ssl.SSLCertVerificationError), socket.create_connection(("127.0.0.1", lab.part("tokyo-ontap")["api_port"])) as plain:
         ssl.create_default_context().wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_a_watch_streams_until_its_time_is_over(lab: LiveLab) -> None:
+    context = ssl.create_default_context(cafile=str(lab.path / "ca.pem"))
+    token = json.loads((lab.path / "parts" / "secrets.json").read_text())["kubernetes"]["osaka"]
+    connection = http.client.HTTPSConnection("127.0.0.1", lab.part("osaka-kubernetes")["api_port"], timeout=10, context=context)
+    path = "/api/v1/namespaces/default/configmaps"
+    connection.request("GET", f"{path}?watch=1&timeoutSeconds=2&fieldSelector=metadata.name=seen", headers={"Authorization": f"Bearer {token}"})
+    stream = connection.getresponse()
+    lab.request("osaka", "kubernetes", "POST", path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen"}})
+    started = time.monotonic()
+    event = json.loads(stream.readline())
+    assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "seen")
+    assert time.monotonic() - started < 1, "events come at once"
+    assert stream.read() == b""
+    assert time.monotonic() - started < 5
+    connection.close()
 
 
 def test_a_second_up_is_an_error_and_the_lab_goes_on(lab: LiveLab) -> None:
@@ -102,12 +127,14 @@ def test_kill_refuses_and_start_brings_everything_back(lab: LiveLab) -> None:
 
 def test_hang_takes_connections_and_answers_nothing(lab: LiveLab) -> None:
     assert lab.run("hang", "osaka", "--only", "ontap") == {"osaka-ontap": "hung"}
+    before = len(lab.log("osaka", "connection"))
     connect(lab, "osaka-ontap")
     with pytest.raises(TimeoutError):
         lab.request("osaka", "ontap", *CLUSTER, timeout=0.5)
     assert lab.request("osaka", "kubernetes", "GET", "/version")[0] == 200
     assert lab.run("thaw", "osaka", "--only", "ontap") == {"osaka-ontap": "running"}
     assert lab.request("osaka", "ontap", *CLUSTER)[0] == 200
+    assert len(lab.log("osaka", "connection")) == before + 4, "also those that came while it hung"
 
 
 def test_drop_lets_connects_time_out_and_counts_nothing_of_its_own(lab: LiveLab) -> None:
@@ -135,6 +162,23 @@ def test_dropped_then_killed_then_started(lab: LiveLab) -> None:
         lab.run("hang", "osaka")
     lab.run("start", "osaka")
     assert lab.request("osaka", "ontap", *CLUSTER)[0] == 200
+
+
+def test_a_port_that_somebody_took_meanwhile_is_named(lab: LiveLab) -> None:
+    lab.run("kill", "osaka", "--only", "ontap")
+    port = lab.part("osaka-ontap")["api_port"]
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(CommandFailed, match=f"{port}.*taken"):
+        lab.run("start", "osaka", "--only", "ontap")
+
+
+def test_faults_are_set_where_something_runs(lab: LiveLab) -> None:
+    rule = ("--match", "GET /", "--kind", "500")
+    lab.run("kill", "osaka", "--only", "ontap")
+    assert lab.run("fault", "osaka", *rule).keys() == {"osaka-kubernetes"}
+    lab.run("hang", "osaka", "--only", "kubernetes")
+    with pytest.raises(CommandFailed, match="nothing of osaka runs"):
+        lab.run("fault", "osaka", *rule)
+    assert lab.run("faults", "clear") == {"unreached": ["osaka-kubernetes"]}
 
 
 def test_the_link_can_be_cut_alone(lab: LiveLab) -> None:
@@ -182,10 +226,7 @@ def test_the_log_tells_api_from_peer_and_shows_no_secret(lab: LiveLab) -> None:
 
 def test_records_are_written_and_read_also_from_a_dead_site(lab: LiveLab) -> None:
     assert lab.run("write", "app1") == {"group": "app1", "writing": True}
-    deadline = time.monotonic() + 20
-    while not any(volume["records"]["count"] >= 3 for volume in lab.run("read", "tokyo", "app1").values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: any(volume["records"]["count"] >= 3 for volume in lab.run("read", "tokyo", "app1").values()))
     assert lab.run("write", "app1", "--stop") == {"group": "app1", "writing": False}
     lab.run("kill", "tokyo")
     volumes = lab.run("read", "tokyo", "app1", "--records")
@@ -196,6 +237,12 @@ def test_records_are_written_and_read_also_from_a_dead_site(lab: LiveLab) -> Non
         assert found["missing"] == []
         assert len(volume["sha256"]) == 64
     assert lab.run("read", "osaka", "app1") == {}
+    lab.run("start", "tokyo")
+    last = max(volume["records"]["last"] for volume in volumes.values())
+    lab.run("write", "app1")
+    wait_for(lambda: max(volume["records"]["last"] for volume in lab.run("read", "tokyo", "app1").values()) > last)
+    lab.run("write", "app1", "--stop")
+    assert not any(volume["records"]["missing"] for volume in lab.run("read", "tokyo", "app1").values()), "it went on counting"
 
 
 def test_backups_and_mirrors_go_from_site_to_site(tmp_path: Path) -> None:
@@ -211,10 +258,15 @@ def test_backups_and_mirrors_go_from_site_to_site(tmp_path: Path) -> None:
         assert done["state"] == "success"
         assert done["snapshot"] == hand.do("osaka", "GET", f"{path}?fields=exported_snapshot")["exported_snapshot"]
         operations = [(entry["operation"], entry["object"]) for entry in lab.run("log", "osaka") if entry["event"] == "operation"]
-        assert [name for name, _ in operations] == ["initialize", "transfer"]
+        assert [name for name, _ in operations] == ["initialize", "transfer"], operations
         assert "tokyo" not in {entry["part"][:5] for entry in lab.log("osaka", "connection")}
         seen = lab.request("osaka", "kubernetes", "GET", f"/apis/ark.heptio.com/v1/namespaces/heptio-ark/backups/{backup['name']}")
         assert seen[1]["status"]["phase"] == "Completed"
+        lab.run("kill", "osaka", "--only", "link")
+        with pytest.raises(CommandFailed, match="failed"):
+            lab.run("transfer", "app1")
+        lab.run("start", "osaka", "--only", "link")
+        assert lab.run("transfer", "app1")["state"] == "success"
         lab.run("kill", "tokyo")
         hand.break_off(path)
         saved = lab.run("read", "osaka", "app1")
@@ -244,16 +296,29 @@ def test_down_leaves_nothing_and_can_be_said_twice(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     started = processes_of(tmp_path)
     assert {processes.condition(process) for process in started.values()} == {"running"}
-    command(tmp_path, "drop", "tokyo")
-    command(tmp_path, "write", "app1")
+    lab = LiveLab(tmp_path)
+    lab.run("drop", "tokyo")
+    lab.run("write", "app1")
     assert json.loads(command(tmp_path, "down", "--json").stdout) == {"ended": True}
     assert {processes.condition(process) for process in started.values()} == {"dead"}
     assert str(tmp_path) not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    again = command(tmp_path, "down")
-    assert (again.returncode, again.stdout.startswith("There is no lab")) == (0, True)
-    late: Any = command(tmp_path, "log", "tokyo")
-    assert (late.returncode, late.stdout) == (1, "")
-    assert "there is no lab" in late.stderr
+    assert lab.run("down") == {"ended": False}
+    with pytest.raises(CommandFailed, match="there is no lab"):
+        lab.run("log", "tokyo")
+
+
+def test_an_up_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn, started = processes.spawn, []
+
+    def one_that_dies(module: str, arguments: list[str], output: Path, sockets: Any = ()) -> Process:
+        started.append(spawn("shell.part" if "tokyo" in arguments[1] else "no_such_module", arguments, output, sockets))
+        return Process(**vars(started[-1]))
+
+    monkeypatch.setattr(processes, "spawn", one_that_dies)
+    with pytest.raises(CommandFailed, match=r"osaka-ontap ended while it started[\s\S]*no_such_module"):
+        LiveLab(tmp_path).run("up")
+    assert {processes.condition(process) for process in started} == {"dead"}
+    assert not (tmp_path / "lab.json").exists()
 
 
 @pytest.mark.parametrize(

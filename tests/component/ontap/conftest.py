@@ -13,6 +13,8 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.client import OntapClient
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import cluster_peer, intercluster_lif, svm_peer, svmdr, svmdr_info
 from ansible_collections.kubedr.ontap.tests.support.pocket import PocketClock, PocketOntap, pocket_env, site_dict
+
+from kubedr_lab.ontap.cluster import OntapCluster
 from kubedr_lab.pocket import PocketLab
 
 MODULES: dict[str, Any] = {"intercluster_lif": intercluster_lif, "cluster_peer": cluster_peer, "svm_peer": svm_peer, "svmdr": svmdr, "svmdr_info": svmdr_info}
@@ -44,7 +46,10 @@ class World:
     def setup(self, *, check: bool = False) -> list[dict[str, Any]]:
         """The sequence of the role ``setup``, as far as ONTAP goes."""
         results = [self.run("intercluster_lif", site=site, lifs=site_dict(self.lab, site)["intercluster_lifs"], check=check) for site in SITES]
-        addresses = {f"{role}_addresses": [lif["address"] for lif in site_dict(self.lab, site)["intercluster_lifs"]] for role, site in zip(("source", "destination"), SITES, strict=True)}
+        addresses = {
+            f"{role}_addresses": [lif["address"] for lif in site_dict(self.lab, site)["intercluster_lifs"]]
+            for role, site in zip(("source", "destination"), SITES, strict=True)
+        }
         results += [self.run("cluster_peer", check=check, **addresses), self.run("svm_peer", check=check)]
         return [*results, self.run("svmdr", state="initialized", check=check)]
 
@@ -54,6 +59,12 @@ class World:
 
     def client(self, site: str) -> OntapClient:
         return OntapClient(PocketOntap(self.lab, site), PocketClock(self.lab), f"ONTAP {site}")
+
+    def cluster(self, site: str) -> OntapCluster:
+        """The simulator itself, for what no client can do."""
+        station: Any = self.lab.parts[f"{site}-ontap"].station
+        found: OntapCluster = station.core
+        return found
 
     def api(self, site: str, method: str, path: str, body: Any = None, **query: str) -> Any:
         """A call of the test's own, and some time for what it began."""

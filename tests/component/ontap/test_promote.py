@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ApiError, KubedrError, Refused, Unreachable
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ApiError, Refused, Unreachable
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import exports, snapmirror, svms
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.models import ExportRule
 
@@ -83,9 +83,7 @@ def test_a_break_without_force_while_the_peer_is_dead_says_what_to_do(mirrored: 
 
 @pytest.mark.parametrize("knob", ["break_starts_svm", "break_locks_svm", "confirmation_bug"])
 def test_what_releases_do_differently(mirrored: World, knob: str) -> None:
-    station = mirrored.lab.parts["osaka-ontap"].station
-    assert station is not None
-    mirrored.lab.ask("osaka-ontap", "knobs", {knob: True})
+    mirrored.cluster("osaka").set_knobs(**{knob: True})
     mirrored.lab.kill("tokyo")
     assert mirrored.run("svmdr", state="serving", force=True, source=None)["diff"]["after"]["state"] == "running"
 
@@ -162,60 +160,3 @@ def test_export_rules_of_the_dr_svm_become_the_wanted_ones(mirrored: World) -> N
         assert changed
         assert [rule.clients for rule in found.rules] == [("10.2.2.11", "10.2.2.12")]
         assert not exports.set_rules(client, policy, [ExportRule(1, ("10.2.2.12", "10.2.2.11"))])[1]
-
-
-KINDS = ("500", "503", "401", "reset", "drop", "executed", "job-failed", "job-failed-silent", "job-lost")
-
-
-def _cells(world: World, site: str, since: int) -> list[str]:
-    return list(dict.fromkeys(world.requests(site)[since:]))
-
-
-def _pattern(call: str) -> str:
-    method, path = call.split(" ", 1)
-    parts = [("[^/]+" if len(part) == 36 or part.isdigit() else part) for part in path.split("/")]
-    return f"{method} {'/'.join(parts)}$"
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_call_of_serving_fails_once_and_the_run_or_its_repetition_serves(mirrored: World, frozen: dict[str, object], kind: str) -> None:
-    mirrored.lab.kill("tokyo")
-    since = len(mirrored.requests("osaka"))
-    mirrored.run("svmdr", state="serving", force=True, source=None)
-    matches = sorted({_pattern(call) for call in _cells(mirrored, "osaka", since)})
-    assert len(matches) > 8
-    for match in matches:
-        cell = World(type(mirrored.lab)(frozen=frozen))
-        cell.lab.kill("tokyo")
-        cell.lab.fault("osaka", match, kind)
-        _ends_right(cell, state="serving", force=True, source=None)
-        assert svms.serving(cell.client("osaka"), "svm_app1_dr")["missing"] == [], (kind, match)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_call_of_set_up_fails_once_and_the_run_or_its_repetition_protects(kind: str) -> None:
-    from kubedr_lab.pocket import PocketLab
-
-    plain = World(PocketLab())
-    plain.setup()
-    for site in ("tokyo", "osaka"):
-        for match in sorted({_pattern(call) for call in _cells(plain, site, 0) if not (kind.startswith("job") and call.startswith("GET"))}):
-            cell = World(PocketLab())
-            cell.lab.fault(site, match, kind)
-            try:
-                cell.setup()
-            except KubedrError as error:
-                assert error.system or error.kind == "config", (kind, match, error)
-                assert error.message
-                cell.setup()
-            assert cell.relationship()["state"] == "snapmirrored", (kind, site, match)
-            assert not any(result["changed"] for result in cell.setup()), (kind, site, match)
-
-
-def _ends_right(world: World, **params: object) -> None:
-    try:
-        world.run("svmdr", **params)
-    except KubedrError as error:
-        assert error.system
-        assert error.message
-        world.run("svmdr", **params)

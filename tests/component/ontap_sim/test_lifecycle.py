@@ -343,6 +343,40 @@ def test_failback_flag_brings_the_dr_writes_home(pair: Pair) -> None:
     assert _content(pair, "osaka", "svm_app1_dr") == "one\ndr\nhome\n"
 
 
+def test_exchanged_paths_move_the_relationship_to_the_other_cluster(pair: Pair) -> None:
+    forward = _failed_over(pair)
+    pair.data("osaka", "append", "/vol1", "dr\n")
+    pair.cut(False)
+    turned = {"source": {"path": "svm_app1_dr:"}, "destination": {"path": "svm_app1:"}, "state": "snapmirrored"}
+    url = f"/snapmirror/relationships/{forward}"
+    assert pair.call("osaka", "PATCH", url, {**turned, "destination": {"path": "other:"}}).code == "13304120"
+    running = pair.call("osaka", "PATCH", url, turned)
+    pair.run(1)
+    assert pair.job("osaka", running)["code"] == 13303810
+    pair.set_svm("tokyo", "svm_app1", "stopped")
+    pair.ok("osaka", "PATCH", url, turned)
+    pair.run(60)
+    assert pair.get("osaka", "/snapmirror/relationships")["num_records"] == 0
+    relationship = pair.relationship("tokyo")
+    assert (relationship["state"], relationship["source"]["path"]) == ("snapmirrored", "svm_app1_dr:")
+    assert _content(pair, "tokyo", "svm_app1") == "one\ndr\n"
+
+
+def test_a_resync_that_was_cut_off_can_be_broken_again(pair: Pair) -> None:
+    forward = _failed_over(pair)
+    pair.cut(False)
+    pair.set_svm("osaka", "svm_app1_dr", "stopped")
+    assert pair.patch(forward, "snapmirrored").status == 202
+    assert pair.svm("osaka", "svm_app1_dr")["subtype"] == "dp_destination"
+    pair.cut()
+    pair.run(30)
+    relationship = pair.relationship()
+    assert (relationship["state"], relationship["healthy"]) == ("broken_off", False)
+    assert pair.patch(forward, "broken_off", query="?force=true").status == 202
+    pair.set_svm("osaka", "svm_app1_dr", "running")
+    assert pair.data("osaka", "append", "/vol1", "x")["ok"]
+
+
 def test_resync_forward_throws_dr_writes_away_and_needs_a_stopped_svm(pair: Pair) -> None:
     forward = _failed_over(pair)
     pair.data("osaka", "append", "/vol1", "dr\n")
@@ -435,6 +469,8 @@ def test_restart_loses_nothing_and_finishes_what_was_under_way() -> None:
         ("", {"transfer_schedule": {"name": "nope"}}, "6619699"),
         ("?bogus=true", {"state": "paused"}, "262179"),
         ("", {"statte": "paused"}, "262179"),
+        ("", {"policy": 5}, "262197"),
+        ("", {"source": {"path": "svm_app1_dr:"}, "destination": {"path": "svm_app1:"}}, "13304120"),
     ],
 )
 def test_patch_refusals(pair: Pair, query: str, body: dict[str, Any], code: str) -> None:

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from netapp_ontap import HostConnection, NetAppRestError
+from netapp_ontap.error import NetAppRestError
+from netapp_ontap.host_connection import HostConnection
 
 from kubedr_lab.clock import LabClock
 from kubedr_lab.ontap import OntapCluster, seed_site
@@ -78,7 +79,8 @@ class Sites:
 
     def connection(self, site: str) -> HostConnection:
         """For the library."""
-        return HostConnection("127.0.0.1", username="admin", password=PASSWORD, verify=str(self.ca), port=self.ports[site], poll_interval=1)
+        verify: Any = str(self.ca)
+        return HostConnection("127.0.0.1", username="admin", password=PASSWORD, verify=verify, port=self.ports[site], poll_interval=1)
 
     def peer_options(self, site: str) -> dict[str, Any]:
         """The same, where a module takes them in a dict."""
@@ -160,14 +162,14 @@ def test_netapp_ontap_modules_live_the_whole_life(sites: Sites) -> None:
         assert info["ontap_info"]["cluster_nodes"]["num_records"] == 1
         sites.done("interface", site, **_lif(site))
         sites.done("interface", site, changed=False, **_lif(site))
-        schedule = {"name": "dr15", "job_minutes": [0, 15, 30, 45], "state": "present"}
+        schedule: dict[str, Any] = {"name": "dr15", "job_minutes": [0, 15, 30, 45], "state": "present"}
         sites.done("job_schedule", site, **schedule)
         sites.done("job_schedule", site, changed=False, **schedule)
         sites.done("job_schedule", site, **{**schedule, "job_minutes": [0, 30], "job_hours": [1, 2]})
-        policy = {"policy_name": "dr_full", "policy_type": "async", "copy_all_source_snapshots": True, "identity_preservation": "full"}
+        policy: dict[str, Any] = {"policy_name": "dr_full", "policy_type": "async", "copy_all_source_snapshots": True, "identity_preservation": "full"}
         sites.done("snapmirror_policy", site, **policy)
         sites.done("snapmirror_policy", site, changed=False, **policy)
-    peers = {
+    peers: dict[str, Any] = {
         "source_intercluster_lifs": ["10.1.0.11"], "dest_intercluster_lifs": ["10.2.0.11"], "peer_options": sites.peer_options("osaka"),
         "encryption_protocol_proposed": "tls_psk",
     }
@@ -175,23 +177,23 @@ def test_netapp_ontap_modules_live_the_whole_life(sites: Sites) -> None:
     sites.done("cluster_peer", "tokyo", changed=False, **peers)
     sites.done("svm", "osaka", name="svm_app1_dr", subtype="dp_destination")
     sites.done("svm", "osaka", changed=False, name="svm_app1_dr", subtype="dp_destination")
-    svm_peers = {
+    svm_peers: dict[str, Any] = {
         "vserver": "svm_app1_dr", "peer_vserver": "svm_app1", "peer_cluster": "tokyo", "applications": ["snapmirror"],
         "peer_options": sites.peer_options("tokyo"),
     }
     sites.done("vserver_peer", "osaka", **svm_peers)
     sites.done("vserver_peer", "osaka", changed=False, **svm_peers)
-    mirror = {
+    mirror: dict[str, Any] = {
         "source_endpoint": {"path": "svm_app1:", "cluster": "tokyo"}, "destination_endpoint": {"path": "svm_app1_dr:"}, "policy": "dr_full",
         "schedule": "dr15", "peer_options": sites.peer_options("tokyo"),
     }
     sites.done("snapmirror", "osaka", **mirror)
-    condition = {"name": "snapmirror_relationship", "conditions": ["state"], "attributes": {"destination_path": "svm_app1_dr:"}}
-    waited = sites.run("wait_for_condition", "osaka", **{**condition, "attributes": {**condition["attributes"], "expected_state": "snapmirrored"}})  # type: ignore[dict-item]
+    condition: dict[str, Any] = {"name": "snapmirror_relationship", "conditions": ["state"], "attributes": {"destination_path": "svm_app1_dr:"}}
+    waited = sites.run("wait_for_condition", "osaka", **{**condition, "attributes": {**condition["attributes"], "expected_state": "snapmirrored"}})
     assert waited["msg"].startswith("matched condition: state"), waited
     assert sites.done("snapmirror", "osaka", **mirror)["actions"] == ["check_for_update", "update"]
     sites.done("svm", "tokyo", name="svm_app1", admin_state="stopped")
-    broken = {**mirror, "relationship_state": "broken"}
+    broken: dict[str, Any] = {**mirror, "relationship_state": "broken"}
     assert sites.done("snapmirror", "osaka", **broken)["actions"] == ["break"]
     sites.done("snapmirror", "osaka", changed=False, **broken)
     sites.done("svm", "osaka", name="svm_app1_dr", admin_state="running")
@@ -200,7 +202,7 @@ def test_netapp_ontap_modules_live_the_whole_life(sites: Sites) -> None:
     assert {volume["type"] for volume in relations["ontap_info"]["storage/volumes"]["records"]} == {"rw"}
     sites.done("svm", "osaka", name="svm_app1_dr", admin_state="stopped")
     assert sites.done("snapmirror", "osaka", **mirror, update=False)["actions"] == ["resync"]
-    sites.run("wait_for_condition", "osaka", **{**condition, "attributes": {**condition["attributes"], "expected_state": "snapmirrored"}})  # type: ignore[dict-item]
+    sites.run("wait_for_condition", "osaka", **{**condition, "attributes": {**condition["attributes"], "expected_state": "snapmirrored"}})
     sources = sites.done("rest_info", "tokyo", changed=False, gather_subset=["snapmirror_destination_info"], parameters={"list_destinations_only": True})
     assert sources["ontap_info"]["snapmirror/relationships"]["num_records"] == 1
     sites.done("snapmirror", "osaka", **mirror, state="absent")

@@ -21,7 +21,8 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request,
 KINDS: dict[str, list[tuple[str, str, bool]]] = {
     "": [
         ("namespaces", "Namespace", False), ("nodes", "Node", False), ("persistentvolumes", "PersistentVolume", False), ("pods", "Pod", True),
-        ("persistentvolumeclaims", "PersistentVolumeClaim", True), ("configmaps", "ConfigMap", True), ("secrets", "Secret", True), ("services", "Service", True),
+        ("persistentvolumeclaims", "PersistentVolumeClaim", True), ("configmaps", "ConfigMap", True), ("secrets", "Secret", True),
+        ("services", "Service", True),
         ("serviceaccounts", "ServiceAccount", True),
     ],
     "apps": [("deployments", "Deployment", True), ("statefulsets", "StatefulSet", True), ("replicasets", "ReplicaSet", True)],

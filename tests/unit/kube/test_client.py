@@ -177,7 +177,8 @@ def ensure_map(client: KubeClient, check_mode: bool = False) -> tuple[Any, bool]
     body = {"metadata": {"name": "c"}, "data": {"k": "v"}}
     return act(
         client, lambda: client.get(f"{CONFIGMAPS}/c"), lambda seen: bool(seen and seen.get("data") == {"k": "v"}),
-        lambda seen: client.create(CONFIGMAPS, body) if seen is None else client.merge(f"{CONFIGMAPS}/c", {"data": {"k": "v"}}), what="c", check_mode=check_mode,
+        lambda seen: client.create(CONFIGMAPS, body) if seen is None else client.merge(f"{CONFIGMAPS}/c", {"data": {"k": "v"}}), what="c",
+        check_mode=check_mode,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request, Response
@@ -34,7 +34,7 @@ class FakeClock:
         self.now += seconds
 
     def utcnow(self) -> datetime:
-        return datetime(2026, 7, 1, 10, tzinfo=timezone.utc)
+        return datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
 @dataclass
@@ -114,8 +114,16 @@ def write(method: str, path: str, body: Any = None, response: Response | Excepti
 
 def relation(state: str, **more: Any) -> dict[str, Any]:
     found = {
-        "uuid": "R", "source": {"path": "svm1:"}, "destination": {"path": "svm1_dr:"}, "state": state, "healthy": True, "policy": {"name": "p"},
-        "transfer_schedule": {"name": "s"}, "identity_preservation": "full", "exported_snapshot": "snap.1", "lag_time": "PT8M42S",
+        "uuid": "R",
+        "source": {"path": "svm1:"},
+        "destination": {"path": "svm1_dr:"},
+        "state": state,
+        "healthy": True,
+        "policy": {"name": "p"},
+        "transfer_schedule": {"name": "s"},
+        "identity_preservation": "full",
+        "exported_snapshot": "snap.1",
+        "lag_time": "PT8M42S",
     }
     return {**found, **more}
 

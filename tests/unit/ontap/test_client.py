@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import (
-    AnswerLost, ApiError, AuthError, Conflict, JobFailed, KubedrError, NotFound, Unreachable, WaitTimeout,
+    AnswerLost,
+    ApiError,
+    AuthError,
+    Conflict,
+    JobFailed,
+    KubedrError,
+    NotFound,
+    Unreachable,
+    WaitTimeout,
 )
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Response
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.client import exact
@@ -22,7 +30,7 @@ PATH = "/api/svm/svms"
 def test_get_gives_the_body_and_keeps_the_servers_time() -> None:
     client = client_of(get(PATH, records({"name": "a"})))
     assert client.get(PATH)["num_records"] == 1
-    assert client.server_time == datetime(2026, 7, 1, 10, tzinfo=timezone.utc)
+    assert client.server_time == datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
 def test_records_follow_next_links() -> None:
@@ -41,7 +49,15 @@ def test_records_stop_at_a_link_that_leads_in_a_circle() -> None:
 
 @pytest.mark.parametrize(
     "trouble",
-    [Unreachable("refused"), AnswerLost("reset"), error("8", status=503), error("7", status=500), error("8", status=502), error("7", status=429), Response(500, {}, None)],
+    [
+        Unreachable("refused"),
+        AnswerLost("reset"),
+        error("8", status=503),
+        error("7", status=500),
+        error("8", status=502),
+        error("7", status=429),
+        Response(500, {}, None),
+    ],
 )
 def test_reads_are_repeated(trouble: Response | Exception) -> None:
     client = client_of(get(PATH, trouble), get(PATH, trouble), get(PATH, trouble), get(PATH, records()))
@@ -65,8 +81,14 @@ def test_retry_after_is_honoured() -> None:
 @pytest.mark.parametrize(
     ("response", "kind"),
     [
-        (Response(401, {}, None), AuthError), (error("6", status=403), AuthError), (error("6691623", status=400), AuthError), (error("4", status=404), NotFound),
-        (error("1", status=409), Conflict), (error("1", status=400), Conflict), (error("262179", status=400), ApiError), (answer({"error": {"code": "9", "message": "x"}}), ApiError),
+        (Response(401, {}, None), AuthError),
+        (error("6", status=403), AuthError),
+        (error("6691623", status=400), AuthError),
+        (error("4", status=404), NotFound),
+        (error("1", status=409), Conflict),
+        (error("1", status=400), Conflict),
+        (error("262179", status=400), ApiError),
+        (answer({"error": {"code": "9", "message": "x"}}), ApiError),
     ],
 )
 def test_errors_are_typed_and_not_repeated(response: Response, kind: type[KubedrError]) -> None:

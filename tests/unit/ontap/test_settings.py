@@ -21,7 +21,13 @@ WANTED = WantedLif("ic1", "n1", "e0c", "10.1.0.11", "255.255.255.0")
 
 def lif(**more: Any) -> dict[str, Any]:
     found = {
-        "uuid": "L", "name": "ic1", "ip": {"address": "10.1.0.11", "netmask": "24"}, "enabled": True, "state": "up", "scope": "cluster", "services": ["intercluster_core"],
+        "uuid": "L",
+        "name": "ic1",
+        "ip": {"address": "10.1.0.11", "netmask": "24"},
+        "enabled": True,
+        "state": "up",
+        "scope": "cluster",
+        "services": ["intercluster_core"],
         "location": {"home_node": {"name": "n1"}, "home_port": {"name": "e0c"}},
     }
     return {**found, **more}
@@ -43,8 +49,12 @@ def test_a_lif_that_is_right_is_left_alone() -> None:
 
 def test_a_lif_is_made_and_waited_for() -> None:
     body = {
-        "name": "ic1", "ipspace": {"name": "Default"}, "ip": {"address": "10.1.0.11", "netmask": "255.255.255.0"}, "service_policy": {"name": "default-intercluster"},
-        "location": {"home_port": {"name": "e0c", "node": {"name": "n1"}}}, "enabled": True,
+        "name": "ic1",
+        "ipspace": {"name": "Default"},
+        "ip": {"address": "10.1.0.11", "netmask": "255.255.255.0"},
+        "service_policy": {"name": "default-intercluster"},
+        "location": {"home_port": {"name": "e0c", "node": {"name": "n1"}}},
+        "enabled": True,
     }
     client = client_of(look(), taken(), write("POST", LIFS, body, answer(status=201)), look(lif(state="down")), look(lif()))
     assert network.ensure_intercluster_lif(client, WANTED, 60)[1]
@@ -88,7 +98,10 @@ RULES = "/api/protocols/nfs/export-policies/7"
 
 
 def policy(*rules: tuple[int, list[str]]) -> dict[str, Any]:
-    found = [{"index": index, "clients": [{"match": c} for c in clients], "ro_rule": ["sys"], "rw_rule": ["sys"], "superuser": ["sys"], "protocols": ["nfs"]} for index, clients in rules]
+    found = [
+        {"index": index, "clients": [{"match": c} for c in clients], "ro_rule": ["sys"], "rw_rule": ["sys"], "superuser": ["sys"], "protocols": ["nfs"]}
+        for index, clients in rules
+    ]
     return {"id": 7, "name": "default", "svm": {"name": "svm1_dr"}, "rules": found}
 
 
@@ -96,8 +109,11 @@ def test_rules_become_exactly_the_wanted_ones_new_before_old() -> None:
     before, between = policy((1, ["10.1.0.1"]), (2, ["10.1.0.2"])), policy((3, ["10.2.0.1"]))
     body = {"clients": [{"match": "10.2.0.1"}], "ro_rule": ["sys"], "rw_rule": ["sys"], "superuser": ["sys"], "protocols": ["nfs"]}
     client = client_of(
-        get(RULES, answer(before)), write("POST", f"{RULES}/rules", body, answer(status=201)), write("DELETE", f"{RULES}/rules/1"),
-        write("DELETE", f"{RULES}/rules/2", None, error("4", status=404)), get(RULES, answer(between)),
+        get(RULES, answer(before)),
+        write("POST", f"{RULES}/rules", body, answer(status=201)),
+        write("DELETE", f"{RULES}/rules/1"),
+        write("DELETE", f"{RULES}/rules/2", None, error("4", status=404)),
+        get(RULES, answer(between)),
     )
     found, changed = exports.set_rules(client, ExportPolicy.from_record(before), [ExportRule(1, ("10.2.0.1",))])
     assert changed
@@ -115,8 +131,11 @@ def test_rules_that_are_right_are_left_alone_whatever_their_order() -> None:
 def test_rules_half_done_are_finished_without_repeating_the_first_half() -> None:
     before, half, done = policy((1, ["old"])), policy((1, ["old"]), (2, ["new"])), policy((2, ["new"]))
     client = client_of(
-        get(RULES, answer(before)), write("POST", f"{RULES}/rules", ExportRule(0, ("new",)).to_record(), error("8", status=503)), get(RULES, answer(half)),
-        write("DELETE", f"{RULES}/rules/1"), get(RULES, answer(done)),
+        get(RULES, answer(before)),
+        write("POST", f"{RULES}/rules", ExportRule(0, ("new",)).to_record(), error("8", status=503)),
+        get(RULES, answer(half)),
+        write("DELETE", f"{RULES}/rules/1"),
+        get(RULES, answer(done)),
     )
     assert exports.set_rules(client, ExportPolicy.from_record(before), [ExportRule(0, ("new",))])[1]
     finish(client)
@@ -154,7 +173,10 @@ def test_sunday_is_0() -> None:
     assert dict(policies.parse_cron("0 3 * jan mon-fri").parts) == {"minutes": (0,), "hours": (3,), "days": (), "months": (1,), "weekdays": (1, 2, 3, 4, 5)}
 
 
-@pytest.mark.parametrize("text", ["*/15 * * *", "*/15 * * * * *", "61 * * * *", "* 25 * * *", "a b c d e", "*/0 * * * *", "0 0 l * *", "0 0 * * 5#2", "@hourly x", "0 0 31-1 * *;", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["*/15 * * *", "*/15 * * * * *", "61 * * * *", "* 25 * * *", "a b c d e", "*/0 * * * *", "0 0 l * *", "0 0 * * 5#2", "@hourly x", "0 0 31-1 * *;", ""],
+)
 def test_bad_cron_names_the_option(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         policies.parse_cron(text)

@@ -51,7 +51,10 @@ def test_find_nothing() -> None:
 
 def test_create() -> None:
     body = {
-        "source": {"path": "a:", "cluster": {"name": "A"}}, "destination": {"path": "svm1_dr:"}, "policy": {"name": "p"}, "transfer_schedule": {"name": "s"},
+        "source": {"path": "a:", "cluster": {"name": "A"}},
+        "destination": {"path": "svm1_dr:"},
+        "policy": {"name": "p"},
+        "transfer_schedule": {"name": "s"},
         "identity_preservation": "full",
     }
     look = get(LIST, records(), destination__path="svm1_dr:")
@@ -81,7 +84,12 @@ def test_pause_leaves_what_is_paused_or_broken(state: str) -> None:
 
 def test_pause_does_not_wait_for_a_running_transfer_unless_told() -> None:
     client = client_of(
-        seen("snapmirrored"), transfers(RUNNING), patch("paused", accepted()), job("running"), transfers(RUNNING), transfers(RUNNING),
+        seen("snapmirrored"),
+        transfers(RUNNING),
+        patch("paused", accepted()),
+        job("running"),
+        transfers(RUNNING),
+        transfers(RUNNING),
     )
     found, changed = snapmirror.pause(client, rel(), 60, wait=False)
     assert (found.state, changed) == ("snapmirrored", True)
@@ -98,8 +106,10 @@ def test_pause_asks_again_when_the_quiesce_gave_up() -> None:
 def test_abort_ends_every_transfer() -> None:
     one, two = {"uuid": "T1", "state": "queued"}, {"uuid": "T2", "state": "transferring"}
     client = client_of(
-        transfers(one, two, {"uuid": "T0", "state": "success"}), write("PATCH", f"{TRANSFERS}/T1", {"state": "aborted"}),
-        write("PATCH", f"{TRANSFERS}/T2", {"state": "aborted"}, error("4", status=404)), transfers({"uuid": "T1", "state": "aborted"}),
+        transfers(one, two, {"uuid": "T0", "state": "success"}),
+        write("PATCH", f"{TRANSFERS}/T1", {"state": "aborted"}),
+        write("PATCH", f"{TRANSFERS}/T2", {"state": "aborted"}, error("4", status=404)),
+        transfers({"uuid": "T1", "state": "aborted"}),
     )
     assert snapmirror.abort_transfers(client, rel(), 60) == ([], True)
     finish(client)
@@ -113,7 +123,13 @@ def test_abort_of_a_transfer_that_just_ended_is_fine() -> None:
 
 def test_abort_becomes_hard_when_the_soft_one_does_not_take() -> None:
     watching = [transfers(RUNNING)] * 30
-    client = client_of(transfers(RUNNING), write("PATCH", f"{TRANSFERS}/T", {"state": "aborted"}), *watching, write("PATCH", f"{TRANSFERS}/T", {"state": "hard_aborted"}), transfers())
+    client = client_of(
+        transfers(RUNNING),
+        write("PATCH", f"{TRANSFERS}/T", {"state": "aborted"}),
+        *watching,
+        write("PATCH", f"{TRANSFERS}/T", {"state": "hard_aborted"}),
+        transfers(),
+    )
     snapmirror.abort_transfers(client, rel(), 60)
     finish(client)
 
@@ -143,8 +159,16 @@ def test_break_refused_as_already_broken_is_judged_by_the_state() -> None:
 
 def test_break_during_a_transfer_aborts_it_and_breaks_again() -> None:
     client = client_of(
-        seen("paused"), patch("broken_off", error("13303808", "Another transfer is in progress"), force="true"), seen("paused"), transfers(RUNNING), transfers(RUNNING),
-        write("PATCH", f"{TRANSFERS}/T", {"state": "aborted"}), transfers(), seen("paused"), patch("broken_off", None, force="true"), seen("broken_off"),
+        seen("paused"),
+        patch("broken_off", error("13303808", "Another transfer is in progress"), force="true"),
+        seen("paused"),
+        transfers(RUNNING),
+        transfers(RUNNING),
+        write("PATCH", f"{TRANSFERS}/T", {"state": "aborted"}),
+        transfers(),
+        seen("paused"),
+        patch("broken_off", None, force="true"),
+        seen("broken_off"),
     )
     assert snapmirror.break_off(client, rel("paused"), True, 60)[1]
     finish(client)
@@ -167,7 +191,9 @@ def test_break_without_force_names_it_when_the_peer_is_silent() -> None:
 
 
 def test_break_whose_job_is_lost_is_watched_before_it_is_sent_again() -> None:
-    client = client_of(seen("paused"), patch("broken_off", accepted(), force="true"), get("/api/cluster/jobs/J", error("4", status=404)), seen("paused"), seen("broken_off"))
+    client = client_of(
+        seen("paused"), patch("broken_off", accepted(), force="true"), get("/api/cluster/jobs/J", error("4", status=404)), seen("paused"), seen("broken_off")
+    )
     assert snapmirror.break_off(client, rel("paused"), True, 60)[1]
     finish(client)
 
@@ -180,7 +206,11 @@ def test_break_of_a_relationship_that_was_deleted_meanwhile() -> None:
 
 def test_initialize() -> None:
     client = client_of(
-        seen("uninitialized"), patch("snapmirrored", accepted()), job("success"), seen("uninitialized", transfer=RUNNING), seen("snapmirrored", transfer={"state": "success"}),
+        seen("uninitialized"),
+        patch("snapmirrored", accepted()),
+        job("success"),
+        seen("uninitialized", transfer=RUNNING),
+        seen("snapmirrored", transfer={"state": "success"}),
     )
     assert snapmirror.initialize(client, rel("uninitialized"), 60)[1]
     finish(client)
@@ -239,7 +269,10 @@ def test_resume() -> None:
 
 def test_resync_ends_with_its_transfer() -> None:
     client = client_of(
-        seen("broken_off"), write("PATCH", ONE, {"state": "snapmirrored", "quick_resync": True}, accepted()), job("success"), seen("snapmirrored", transfer=RUNNING),
+        seen("broken_off"),
+        write("PATCH", ONE, {"state": "snapmirrored", "quick_resync": True}, accepted()),
+        job("success"),
+        seen("snapmirrored", transfer=RUNNING),
         seen("snapmirrored", transfer={"state": "success"}),
     )
     assert snapmirror.resync(client, rel("broken_off"), 60, quick=True)[1]
@@ -250,8 +283,15 @@ def test_transfer_lets_a_running_one_end_and_then_runs_one() -> None:
     idle, done = seen("snapmirrored"), {"uuid": "T1", "state": "success"}
     old = transfers({"uuid": "T", "state": "success"})
     client = client_of(
-        seen("snapmirrored", transfer=RUNNING), seen("snapmirrored"), transfers({"uuid": "T", "state": "success"}), old, old, write("POST", TRANSFERS, {}, answer(status=201)),
-        transfers({"uuid": "T1", "state": "transferring"}, {"uuid": "T", "state": "success"}), transfers(done), idle,
+        seen("snapmirrored", transfer=RUNNING),
+        seen("snapmirrored"),
+        transfers({"uuid": "T", "state": "success"}),
+        old,
+        old,
+        write("POST", TRANSFERS, {}, answer(status=201)),
+        transfers({"uuid": "T1", "state": "transferring"}, {"uuid": "T", "state": "success"}),
+        transfers(done),
+        idle,
     )
     assert snapmirror.transfer(client, rel(), 60)[1]
     finish(client)
@@ -260,7 +300,14 @@ def test_transfer_lets_a_running_one_end_and_then_runs_one() -> None:
 def test_transfer_whose_answer_was_lost_is_found_again() -> None:
     none, mine = transfers(), transfers({"uuid": "T1", "state": "transferring"})
     client = client_of(
-        seen("snapmirrored"), none, none, none, write("POST", TRANSFERS, {}, AnswerLost("reset")), *[mine] * 7, transfers({"uuid": "T1", "state": "success"}), seen("snapmirrored"),
+        seen("snapmirrored"),
+        none,
+        none,
+        none,
+        write("POST", TRANSFERS, {}, AnswerLost("reset")),
+        *[mine] * 7,
+        transfers({"uuid": "T1", "state": "success"}),
+        seen("snapmirrored"),
     )
     assert snapmirror.transfer(client, rel(), 60)[1]
     assert [request.method for request in client.transport.requests].count("POST") == 1  # type: ignore[attr-defined]
@@ -279,7 +326,9 @@ def test_modify_only_what_differs() -> None:
     client = client_of(seen("snapmirrored"))
     assert not snapmirror.modify(client, rel(), 60, policy="p", schedule="s")[1]
     client = client_of(
-        seen("snapmirrored"), write("PATCH", ONE, {"transfer_schedule": {"name": "t"}}), seen("snapmirrored", transfer_schedule={"name": "t"}),
+        seen("snapmirrored"),
+        write("PATCH", ONE, {"transfer_schedule": {"name": "t"}}),
+        seen("snapmirrored", transfer_schedule={"name": "t"}),
     )
     assert snapmirror.modify(client, rel(), 60, schedule="t")[1]
     finish(client)
@@ -293,7 +342,9 @@ def test_delete_keeps_the_sources_entry_and_the_snapshots() -> None:
 
 def test_release_by_uuid_keeps_the_snapshots() -> None:
     client = client_of(
-        get(LIST, records(relation("")), list_destinations_only="true", uuid="R"), write("DELETE", ONE, None, accepted(), source_info_only="true"), job("success"),
+        get(LIST, records(relation("")), list_destinations_only="true", uuid="R"),
+        write("DELETE", ONE, None, accepted(), source_info_only="true"),
+        job("success"),
         get(LIST, records(), list_destinations_only="true", uuid="R"),
     )
     assert snapmirror.release(client, "R", 60) == ([], True)
@@ -302,7 +353,13 @@ def test_release_by_uuid_keeps_the_snapshots() -> None:
 
 def test_check_mode_sends_nothing_anywhere() -> None:
     client = client_of(
-        seen("snapmirrored"), transfers(RUNNING), seen("snapmirrored"), seen("uninitialized"), seen("paused"), seen("snapmirrored"), check_mode=True,
+        seen("snapmirrored"),
+        transfers(RUNNING),
+        seen("snapmirrored"),
+        seen("uninitialized"),
+        seen("paused"),
+        seen("snapmirrored"),
+        check_mode=True,
     )
     assert snapmirror.pause(client, rel(), 60)[1]
     assert snapmirror.abort_transfers(client, rel(), 60)[1]

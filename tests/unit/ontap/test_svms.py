@@ -44,8 +44,15 @@ def test_start_of_one_that_a_break_started_already() -> None:
 def test_a_locked_svm_is_unlocked() -> None:
     refusal = job("failure", message="The management configuration for this Vserver is locked.", code=1)
     client = client_of(
-        seen("stopped"), patch("running", accepted()), refusal, *[seen("stopped")] * 5, write("POST", UNLOCK, {"vserver": "svm1_dr", "force": True}),
-        seen("stopped"), patch("running", accepted()), job("success"), seen("running"),
+        seen("stopped"),
+        patch("running", accepted()),
+        refusal,
+        *[seen("stopped")] * 5,
+        write("POST", UNLOCK, {"vserver": "svm1_dr", "force": True}),
+        seen("stopped"),
+        patch("running", accepted()),
+        job("success"),
+        seen("running"),
     )
     assert svms.start(client, STOPPED, 60)[1]
     finish(client)
@@ -65,7 +72,12 @@ def test_a_running_partner_is_overridden_only_with_force() -> None:
         svms.start(client, STOPPED, 60)
     finish(client)
     client = client_of(
-        seen("stopped"), patch("running", refusal), seen("stopped"), write("POST", FORCE, {"vserver": "svm1_dr", "force": True}), seen("starting"), seen("running"),
+        seen("stopped"),
+        patch("running", refusal),
+        seen("stopped"),
+        write("POST", FORCE, {"vserver": "svm1_dr", "force": True}),
+        seen("starting"),
+        seen("running"),
     )
     assert svms.start(client, STOPPED, 60, force=True)[1]
     finish(client)

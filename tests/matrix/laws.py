@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The laws that hold at every moment of a run, however it goes, and those that hold when it has ended. Each finding is one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.lease import TTL_SECONDS
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import parse_instant
+from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
+from ansible_collections.kubedr.ontap.plugins.module_utils._kube.locations import HOLD_ANNOTATION
+from kubedr_lab.pocket import PocketLab
+from kubedr_lab.settings import SITES
+
+from .ends import entries, record_of
+from .wire import Call
+
+SOURCE, DESTINATION = SITES
+CLIENTS = {"10.2.2.11", "10.2.2.12"}
+"""The nodes of the destination's cluster: whoever the export rules may let in after a failover."""
+
+
+@dataclass
+class Watch:
+    """Looks at the systems themselves before and after each call of a run.
+
+    Args:
+        break_starts_svm: the release at hand starts the SVM with the break. Then nothing but the rules and the record may be written until the rules are right.
+    """
+
+    lab: PocketLab
+    group: str
+    break_starts_svm: bool = False
+    broken: list[str] = field(default_factory=list)
+
+    def __call__(self, moment: str, call: Call, request: Request | None) -> None:
+        """One look."""
+        if moment == "before":
+            self._intent_before_break(call, request)
+            if self.break_starts_svm and call.method == "POST" and call.system == "kubernetes" and "downloadrequests" not in call.path and self._open_to_others():
+                self._find(f"{call} was sent while {self._open_to_others()} could mount the volumes")
+            return
+        if call.site == DESTINATION and call.system == "ontap":
+            if not self.break_starts_svm and self._open_to_others():
+                self._find(f"after {call} the SVM runs and lets in {self._open_to_others()}")
+            if self._writable(DESTINATION) and self._writable(SOURCE) and self.lab.parts[f"{SOURCE}-ontap"].condition == "running":
+                self._find(f"after {call} both SVMs are writable and running")
+
+    def _find(self, text: str) -> None:
+        if text not in self.broken:
+            self.broken.append(text)
+
+    def _writable(self, site: str) -> bool:
+        names = (self.lab.group(self.group).source_svm, self.lab.group(self.group).destination_svm)
+        return any(
+            svm["name"] in names and svm["subtype"] == "default" and svm["state"] in ("running", "starting") for _key, svm in entries(self.lab, site, "ontap", "svm")
+        )
+
+    def _open_to_others(self) -> list[str]:
+        """Who but the destination's nodes could mount a volume of the running destination SVM."""
+        if not self._writable(DESTINATION):
+            return []
+        name = self.lab.group(self.group).destination_svm
+        rules = [rule for _key, policy in entries(self.lab, DESTINATION, "ontap", "export_policy") if policy["svm"] == name for rule in policy["rules"]]
+        return sorted({client["match"] for rule in rules for client in rule["clients"]} - CLIENTS)
+
+    def _intent_before_break(self, call: Call, request: Request | None) -> None:
+        if call.method != "PATCH" or "/snapmirror/relationships/" not in call.path or (request and request.body or {}).get("state") != "broken_off":
+            return
+        record = record_of(self.lab, DESTINATION, self.group) or {}
+        if ((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch") or not (record.get("backup") or {}).get("name"):
+            self._find("the break was sent before intent and backup were in the record")
+
+
+def after_end(lab: PocketLab, group: str, *, clean: bool, downloads: int = 0) -> list[str]:
+    """What must hold when a run has ended.
+
+    Args:
+        clean: it ended right, so that nothing of it is left. Otherwise its lease and its hold may stand: the lease runs out, the hold is released by the next run.
+        downloads: so many DownloadRequests may be left, because the calls that make and delete them went wrong; they expire by themselves.
+    """
+    found = []
+    for site in SITES:
+        found += _record(lab, site, group, clean)
+        if clean:
+            found += _location(lab, site)
+        left = [key for kind in ("velero.io", "ark.heptio.com") for key, _record in entries(lab, site, "kubernetes", f"kube.downloadrequests.{kind}")]
+        if len(left) > downloads:
+            found.append(f"DownloadRequests are left at {site}: {left}")
+    return found
+
+
+def _location(lab: PocketLab, site: str) -> list[str]:
+    return [
+        f"backup location {key} of {site} is still held: {location['spec'].get('accessMode')} {location['metadata'].get('annotations')}"
+        for _kind in ("velero.io",) for key, location in entries(lab, site, "kubernetes", f"kube.backupstoragelocations.{_kind}")
+        if location["spec"].get("accessMode") not in (None, "", "ReadWrite") or HOLD_ANNOTATION in (location["metadata"].get("annotations") or {})
+    ]
+
+
+def _record(lab: PocketLab, site: str, group: str, clean: bool) -> list[str]:
+    record = record_of(lab, site, group)
+    if record is None:
+        return []
+    found = [f"the record of {site} {problem}" for problem in _inconsistencies(record)]
+    lease = record.get("lease")
+    if lease and clean:
+        found.append(f"the lease of {lease.get('run_id')} is left at {site}")
+    if lease:
+        expires, renewed = parse_instant(lease.get("expires_at")), parse_instant(lease.get("renewed_at"))
+        if not expires or not renewed or (expires - renewed).total_seconds() > TTL_SECONDS:
+            found.append(f"the lease at {site} does not run out: {lease}")
+    broken = [r for _key, r in entries(lab, site, "ontap", "relationship") if r["svm"] == lab.group(group).destination_svm and r["state"] == "broken_off"]
+    if broken and ((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch"):
+        found.append(f"the relationship into {site} is broken off, and the record there has no intent")
+    return found
+
+
+def _inconsistencies(record: dict[str, Any]) -> list[str]:
+    """A record contradicts itself."""
+    epoch, problems = record.get("epoch"), []
+    objects = record.get("objects") or {}
+    if not isinstance(epoch, int) or epoch < 1:
+        problems.append(f"has epoch {epoch!r}")
+    if (record.get("run") or {}).get("verb") == "failover":
+        for part in ("run", "fence", "backup", "objects"):
+            if (record.get(part) or {}).get("epoch") != epoch:
+                problems.append(f"is of epoch {epoch}, its {part} is of {(record.get(part) or {}).get('epoch')}")
+        if record.get("active_site") != DESTINATION:
+            problems.append(f"names {record.get('active_site')} as the active site after a failover")
+    if objects.get("state") == "verified" and (record.get("verified") or {}).get("epoch") != epoch:
+        problems.append("says verified without saying what was")
+    if objects.get("state") in ("restored", "verified") and not (record.get("restores") or {}).get("namespaces"):
+        problems.append("says restored without naming the restore")
+    return problems
