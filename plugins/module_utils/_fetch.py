@@ -63,8 +63,8 @@ def _broken(error: Exception, where: dict[str, str]) -> Unreachable | AnswerLost
 
 
 def _refused(status: int, where: dict[str, str]) -> ApiError | AuthError:
-    code = str(status)
+    system, operation, code = where["system"], where["operation"], str(status)
     if status in (401, 403):
-        return AuthError("the signed URL was refused", code=code, advice="It may have expired, or the clocks differ.", **where)
+        return AuthError("the signed URL was refused", system=system, operation=operation, code=code, advice="It may have expired, or the clocks differ.")
     kind = NotFound if status == 404 else ApiError
-    return kind("the object store answered with an error", status=status, code=code, **where)
+    return kind("the object store answered with an error", status=status, system=system, operation=operation, code=code)

@@ -42,6 +42,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+verification:
+  description: C(verified), C(kinds) as counts, C(differing), C(missing), C(expected) differences by name, C(not_ready), C(pods), C(claims).
+  returned: success
+  type: dict
 steps:
   description: What was done, in order. A step that found its postcondition fulfilled has C(changed) false.
   returned: always

@@ -173,7 +173,8 @@ def _snapshot(core: Core, volume: Record, snapshot: Record) -> Record:
     used = core.contents.size(volume["uuid"])
     svm = core.tables.find("svm", name=volume["svm"])
     return {
-        "uuid": snapshot["uuid"], "name": snapshot["name"], "create_time": iso_exact(snapshot["created"]), "volume": {"name": volume["name"], "uuid": volume["uuid"]},
+        "uuid": snapshot["uuid"], "name": snapshot["name"], "create_time": iso_exact(snapshot["created"]),
+        "volume": {"name": volume["name"], "uuid": volume["uuid"]},
         "svm": {"name": volume["svm"], "uuid": svm["uuid"] if svm else ""}, "snapmirror_label": snapshot["label"], "comment": snapshot["comment"],
         "state": "valid", "size": snapshot["size"], "version_uuid": snapshot["origin"], "owners": ["snapmirror"] if snapshot["mirror"] else [],
         "delta": {"size_consumed": used - snapshot["size"], "time_elapsed": duration(core.now() - snapshot["created"])},

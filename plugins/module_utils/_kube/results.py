@@ -30,17 +30,18 @@ class Message:
         return asdict(self)
 
 
-EXPECTED: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"kube-root-ca\.crt.*already exists"), "every namespace gets this cluster's own CA bundle"),
-    (re.compile(r"openshift-service-ca\.crt.*already exists"), "every namespace gets this cluster's own service CA"),
-    (re.compile(r"ServiceAccount:(default|builder|deployer) already exists"), "every namespace gets its own default service account"),
-    (re.compile(r"(Endpoints|EndpointSlice)s?:\S+ already exists"), "the cluster makes endpoints from the services and pods that it has"),
-    (re.compile(r"Lease:\S+ already exists"), "whoever holds a lease renews it all the time"),
+EXPECTED: tuple[tuple[str, str, str], ...] = (
+    ("configmap", r"kube-root-ca\.crt", "every namespace gets this cluster's own CA bundle"),
+    ("configmap", r"openshift-service-ca\.crt", "every namespace gets this cluster's own service CA"),
+    ("serviceaccount", r"default|builder|deployer", "every namespace gets its own default service account"),
+    ("endpoint|endpointslice", r".*", "the cluster makes endpoints from the services and pods that it has"),
+    ("lease", r".*", "whoever holds a lease renews it all the time"),
 )
-"""Warnings that every restore over a running cluster gives. Velero writes them as: could not restore, KIND:NAME already exists. Warning: the in-cluster
-version is different than the backed-up version (velero restore.go)."""
+"""Kind, name, reason: what every restore over a running cluster warns of."""
 
-_EXISTS = re.compile(r"PersistentVolume:(?P<name>\S+) already exists")
+_EXISTS = re.compile(r"(?:could not restore,|not restored:)\s+(?P<kind>[A-Za-z]+)[A-Za-z0-9.]*(?::|\s+\")(?P<name>[^\"\s]+)\"?\s+already exists")
+"""``could not restore, ConfigMap:NAME already exists. Warning: the in-cluster version is different ...`` (velero restore.go), and
+``not restored: configmaps "NAME" already exists and is different from backed up version.`` (ark restore.go)."""
 
 
 def parse(data: bytes, results_key: str, precreated: Collection[str] = ()) -> tuple[list[Message], list[Message]]:
@@ -71,9 +72,10 @@ def _messages(part: Any, results_key: str, precreated: Collection[str]) -> list[
 
 def _explain(namespace: str, text: str, precreated: Collection[str]) -> Message:
     exists = _EXISTS.search(text)
-    if exists and exists["name"] in precreated:
+    if not exists:
+        return Message(text, namespace)
+    kind, name = exists["kind"].lower().removesuffix("s"), exists["name"].rpartition("/")[2]
+    if kind == "persistentvolume" and name in precreated:
         return Message(text, namespace, True, "this volume was made before the restore, so that its claim meets its data")
-    for pattern, why in EXPECTED:
-        if pattern.search(text):
-            return Message(text, namespace, True, why)
-    return Message(text, namespace)
+    why = next((why for kinds, names, why in EXPECTED if re.fullmatch(kinds, kind) and re.fullmatch(names, name)), "")
+    return Message(text, namespace, bool(why), why)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -53,7 +52,7 @@ class Lab:
 
 
 @pytest.fixture(params=PRODUCTS)
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest) -> Lab:
     pocket = PocketLab(ark=request.param, frozen=_deployed(request.param))
     access = lab_ark(pocket.settings)
-    yield Lab(pocket, pocket_env(pocket), ArkAccess(for_group(access["api_group"]), access["namespace"], access["storage_location"]))
+    return Lab(pocket, pocket_env(pocket), ArkAccess(for_group(access["api_group"]), access["namespace"], access["storage_location"]))

@@ -81,7 +81,7 @@ def test_a_backup_is_no_different_from_the_cluster_that_it_was_made_of(lab: Lab)
 
 def test_the_other_site_sees_and_reads_the_backup(lab: Lab) -> None:
     name = lab.pocket.backup(TOKYO)
-    lab.pocket.run(200)
+    lab.pocket.run(100)
     assert name in [backup.name for backup in backups.list_backups(lab.client(OSAKA), lab.ark)]
     assert [key for key, _manifest in held_by(lab, OSAKA, name)] == [key for key, _manifest in held_by(lab, TOKYO, name)]
 
@@ -89,7 +89,7 @@ def test_the_other_site_sees_and_reads_the_backup(lab: Lab) -> None:
 def test_everything_stands_at_the_other_site_but_its_storage(lab: Lab) -> None:
     """No SVM is started here: so exactly the pods are not ready, and every object, claim and PersistentVolume is as it was."""
     name = lab.pocket.backup(TOKYO)
-    lab.pocket.run(200)
+    lab.pocket.run(100)
     lab.pocket.kill(TOKYO)
     held = held_by(lab, OSAKA, name)
     scope = step_one(lab, OSAKA, held)
@@ -143,7 +143,7 @@ def test_a_claim_on_a_new_empty_volume_is_never_verified(lab: Lab) -> None:
 
 def test_the_module_refuses_that_trap(lab: Lab) -> None:
     name = lab.pocket.backup(TOKYO)
-    lab.pocket.run(200)
+    lab.pocket.run(100)
     params = lab.params(OSAKA, name="r1", backup=name, included_namespaces=list(GROUP))
     with pytest.raises(Refused, match="app1/data-db-0"):
         ark_restore.run(params, lab.env)

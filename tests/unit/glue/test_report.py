@@ -46,7 +46,8 @@ def test_the_newest_run_is_told_for_people(tmp_path: Path) -> None:
     text = "\n".join(found["lines"])
     for told in (
         "by alice: succeeded", "active_unreachable, objects none -> failed_over, objects verified", "word on the other site: proof",
-        "k8sbackup-1 of 2026-01-31T03:00:00Z", "RPO of data: 61.5 s", "RPO of objects: 240 s", "RTO: 4.0 s", "volume db: writes after 2026-01-31T03:03:00Z are lost",
+        "k8sbackup-1 of 2026-01-31T03:00:00Z",
+        "RPO of data: 61.5 s", "RPO of objects: 240 s", "RTO: 4.0 s", "volume db: writes after 2026-01-31T03:03:00Z are lost",
     ):
         assert told in text
 

@@ -245,6 +245,25 @@ def test_results_that_can_not_be_had_are_told(client: KubeClient, api: FakeApi, 
     assert "no such file" in result.results_missing
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("could not restore, ConfigMap:kube-root-ca.crt already exists. Warning: the in-cluster version is different", True),
+        ('could not restore, ConfigMap "kube-root-ca.crt" already exists. Warning: the in-cluster version is different', True),
+        ('not restored: configmaps "kube-root-ca.crt" already exists and is different from backed up version.', True),
+        ('not restored: endpoints "web" already exists and is different from backed up version.', True),
+        ('not restored: endpointslices.discovery.k8s.io "web-x" already exists and is different from backed up version.', True),
+        ('not restored: persistentvolumes "pv1" already exists and is different from backed up version.', True),
+        ('not restored: persistentvolumes "pv2" already exists and is different from backed up version.', False),
+        ('not restored: configmaps "settings" already exists and is different from backed up version.', False),
+        ("could not restore, ServiceAccount:web already exists.", False), ("kube-root-ca.crt is odd", False),
+    ],
+)
+def test_warnings_of_both_products(text: str, expected: bool) -> None:
+    found = results.parse(json.dumps({"warnings": {"cluster": [text]}}).encode(), "velero", ["pv1"])[0]
+    assert [(message.text, message.expected, bool(message.why)) for message in found] == [(text, expected, expected)]
+
+
 @pytest.mark.parametrize("data", [b"null", b"[]", b"{}", b'{"warnings": null}', b'{"warnings": {"namespaces": null}}'])
 def test_results_that_hold_nothing(data: bytes) -> None:
     assert results.parse(data, "velero") == ([], [])

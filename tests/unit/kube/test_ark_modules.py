@@ -136,7 +136,9 @@ def test_backup_in_check_mode(api: FakeApi) -> None:
     assert api.writes() == []
 
 
-BAD_ENDS: list[dict[str, Any]] = [{"phase": "PartiallyFailed", "errors": 2}, {"phase": "Failed", "failureReason": "bucket"}, {"phase": "Completed", "errors": 1}]
+BAD_ENDS: list[dict[str, Any]] = [
+    {"phase": "PartiallyFailed", "errors": 2}, {"phase": "Failed", "failureReason": "bucket"}, {"phase": "Completed", "errors": 1},
+]
 
 
 @pytest.mark.parametrize("status", BAD_ENDS)
@@ -276,7 +278,8 @@ def test_restore_in_check_mode(api: FakeApi, site: Callable[..., Env]) -> None:
 def test_restore_bad_input(api: FakeApi, site: Callable[..., Env]) -> None:
     env = site()
     bad: list[tuple[dict[str, Any], str]] = [
-        ({"backup": "none"}, "backup"), ({"selector": "="}, "selector"), ({"item_operation_timeout": "x"}, "item_operation_timeout"), ({"timeout": 0}, "timeout"),
+        ({"backup": "none"}, "backup"), ({"selector": "="}, "selector"), ({"item_operation_timeout": "x"}, "item_operation_timeout"),
+        ({"timeout": 0}, "timeout"),
         ({"ark_api_group": "ark.heptio.com", "existing_resource_policy": "update"}, "existing_resource_policy"),
     ]
     for change, variable in bad:
