@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .profile import PROFILES
-from .settings import ARK_KINDS, IDENTITIES, SITES, Settings
+from .real import binaries
+from .settings import ARK_KINDS, IDENTITIES, SITES, TIERS, Settings
 from .shell import actions, commands
 from .shell.faults import KINDS, Rule
 from .state import Folder, LabError
@@ -62,7 +63,7 @@ def _verb(verbs: Any, name: str, run: Callable[[Folder, argparse.Namespace], Res
 def _add_life(verbs: Any) -> None:
     parser = _verb(verbs, "up", _up, "make a lab and return when both sites answer")
     parser.add_argument("--groups", type=int, default=1, metavar="N", help="protection groups app1..appN (default: 1)")
-    parser.add_argument("--kubernetes", choices=("light", "real"), default="light")
+    parser.add_argument("--kubernetes", choices=TIERS, default="light", help="simulated, or as published: built from source on first use")
     parser.add_argument("--ark", choices=ARK_KINDS, default="velero", help="velero.io, or ark.heptio.com of old")
     parser.add_argument("--latency", choices=sorted(PROFILES), default="none", help="how long operations take")
     parser.add_argument("--clock", type=float, default=1.0, metavar="FACTOR", help="lab time runs so many times as fast")
@@ -111,25 +112,17 @@ def _add_work(verbs: Any) -> None:
 
 
 def _up(folder: Folder, options: argparse.Namespace) -> Result:
-    if options.kubernetes == "real":
-        _refuse_real(options)
     try:
         settings = Settings(
             groups=options.groups, ark=options.ark, latency=options.latency, clock=options.clock, identity=options.identity,
-            flexgroup=options.flexgroup, seed=options.seed,
+            flexgroup=options.flexgroup, seed=options.seed, kubernetes=options.kubernetes,
         ).from_now()
     except ValueError as error:
         raise LabError(str(error)) from error
+    if settings.kubernetes == "real":
+        binaries.ensure(lambda text: print(text, file=sys.stderr, flush=True))
     commands.up(folder, settings)
     return {"lab": str(folder.lab_json), "inventory": str(folder.path / "inventory.yml")}, f"Both sites answer. Inventory: {folder.path / 'inventory.yml'}"
-
-
-def _refuse_real(options: argparse.Namespace) -> None:
-    if options.ark == "ark":
-        raise LabError("--kubernetes real runs Velero, whose API group is velero.io: it cannot be combined with --ark ark")
-    if options.clock != 1:
-        raise LabError("--kubernetes real runs on the machine's own clock: it cannot be combined with --clock other than 1")
-    raise LabError("--kubernetes real is not part of this release's lab yet: use --kubernetes light")
 
 
 def _down(folder: Folder, options: argparse.Namespace) -> Result:

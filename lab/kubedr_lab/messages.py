@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class Request:
-    """``path`` starts with ``/`` and carries no query; ``query`` maps a name to its values in order; ``headers`` keys are lower case."""
+    """``path`` starts with ``/`` and carries no query; ``query`` maps a name to its values in order; ``headers`` keys are lower case.
+
+    ``target`` is path and query as they came over the wire, empty where nothing did.
+    """
 
     method: str
     path: str
     query: dict[str, list[str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    target: str = ""
 
     def first(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
@@ -50,6 +54,21 @@ class Response:
             ValueError: the body is not JSON.
         """
         return json.loads(self.body) if self.body.strip() else None
+
+
+class Stream(Protocol):
+    """An answer whose body comes piece by piece, such as a watch."""
+
+    status: int
+    headers: dict[str, str]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces as they become ready."""
+        ...
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        ...
 
 
 def json_response(status: int, data: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -17,6 +17,8 @@ from typing import Any
 SITES = ("tokyo", "osaka")
 """The site where the groups begin, and the other one."""
 ARK_KINDS = ("velero", "ark")
+TIERS = ("light", "real")
+"""Kubernetes simulated, or as published."""
 IDENTITIES = ("full", "exclude_network_config", "exclude_network_and_protocol_config")
 MOST_GROUPS = 128
 """ONTAP's limit of SVM-DR relationships per cluster."""
@@ -43,6 +45,7 @@ class Settings:
     flexgroup: bool = False
     seed: int = 0
     origin: float = 0.0
+    kubernetes: str = "light"
 
     def __post_init__(self) -> None:
         if not 1 <= self.groups <= MOST_GROUPS:
@@ -51,6 +54,12 @@ class Settings:
             raise ValueError(f"the clock's factor is above 0, not {self.clock:g}")
         if self.ark not in ARK_KINDS or self.identity not in IDENTITIES:
             raise ValueError(f"unknown: ark {self.ark!r} or identity {self.identity!r}")
+        if self.kubernetes not in TIERS:
+            raise ValueError(f"unknown tier of Kubernetes {self.kubernetes!r}")
+        if self.kubernetes == "real" and self.ark == "ark":
+            raise ValueError("--kubernetes real runs Velero, whose API group is velero.io: it cannot be combined with --ark ark")
+        if self.kubernetes == "real" and self.clock != 1:
+            raise ValueError("--kubernetes real runs on the machine's own clock: it cannot be combined with --clock other than 1")
 
     def from_now(self) -> Settings:
         """The same, with lab time beginning at this moment."""

@@ -17,7 +17,7 @@ from .clock import Clock
 from .controllers.api import Api, Kind, KubeRefused, meta
 from .controllers.manager import Controllers, light_controllers
 from .controllers.ontap_volumes import OntapRefused
-from .controllers.ports import DataPort, Obj, OntapPort, Reach, SiteSilent
+from .controllers.ports import DataPort, KubePort, Obj, OntapPort, Reach, SiteSilent
 from .kube.cluster import KubeCluster
 from .kube.port import InProcessPort
 from .messages import Request
@@ -119,30 +119,15 @@ class OntapSite:
         return {"state": transfer.get("state", "unknown"), "snapshot": relationship.get("exported_snapshot")}
 
 
-class KubeSite:
-    """A Kubernetes cluster with Ark, the mini-controllers and the nodes, and what the lab asks of it."""
+class KubeCalls:
+    """What the lab asks of a Kubernetes cluster of either tier, through its API."""
 
-    def __init__(
-        self, settings: Settings, core: KubeCluster, port: InProcessPort, ark: ArkServer, controllers: Controllers, ontap: OntapPort, reach: Reach,
-    ) -> None:
-        self.core, self.port, self.ark, self.controllers = core, port, ark, controllers
+    def __init__(self, settings: Settings, port: KubePort, ontap: OntapPort, reach: Reach) -> None:
+        self.port: KubePort = port
         self._settings, self._ontap, self._reach = settings, ontap, reach
-        self.ticks: list[Tick] = [core.tick, ark.tick, controllers.tick]
         self.calls: dict[str, Call] = {name: _telling(call) for name, call in {
             "deploy": self.deploy, "pending": self.pending, "append": self.append, "backup": self.backup, "backup-state": self.backup_state,
         }.items()}
-
-    async def handle(self, request: Request) -> Any:
-        """The API server."""
-        return await self.core.handle(request)
-
-    def version(self) -> int:
-        """Rises with each write to the API."""
-        return self.core.version
-
-    def drain(self) -> list[dict[str, Any]]:
-        """Ark's operations that ended since the last call."""
-        return _drain(self.ark.operations)
 
     async def deploy(self, message: Obj) -> Obj:
         """The example application of ``{group}``. Returns ``{pending}``, what is not ready yet."""
@@ -180,6 +165,29 @@ class KubeSite:
         kind = Kind(f"{self._settings.ark_group}/v1", "backups", "Backup")
         found = await Api(self.port).get(kind, self._settings.ark_namespace, message["name"])
         return {"name": message["name"], "phase": ((found or {}).get("status") or {}).get("phase") or "New"}
+
+
+class KubeSite(KubeCalls):
+    """A simulated Kubernetes cluster with Ark, the mini-controllers and the nodes."""
+
+    def __init__(
+        self, settings: Settings, core: KubeCluster, port: InProcessPort, ark: ArkServer, controllers: Controllers, ontap: OntapPort, reach: Reach,
+    ) -> None:
+        super().__init__(settings, port, ontap, reach)
+        self.core, self.ark, self.controllers = core, ark, controllers
+        self.ticks: list[Tick] = [core.tick, ark.tick, controllers.tick]
+
+    async def handle(self, request: Request) -> Any:
+        """The API server."""
+        return await self.core.handle(request)
+
+    def version(self) -> int:
+        """Rises with each write to the API."""
+        return self.core.version
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Ark's operations that ended since the last call."""
+        return _drain(self.ark.operations)
 
 
 def _telling(call: Call) -> Call:
@@ -235,16 +243,21 @@ async def build_kube(
     ark = ArkServer(port, objects, clock, profile_of(settings), settings.ark_group, periods=periods, bucket=BUCKET)
     controllers = light_controllers(port, ontap, planes, clock, ca=ca, export_policy=EXPORT_POLICY)
     if store.get(*MARK) is None:
-        await kube_seed.seed(port, _kube_seed(site, settings, clock, objects_url))
+        await kube_seed.seed(port, site_seed(site, settings, clock, location(objects_url)))
         store.put(*MARK, {"seeded": True})
     return KubeSite(settings, core, port, ark, controllers, ontap, Reach(planes))
 
 
-def _kube_seed(site: str, settings: Settings, clock: Clock, objects_url: str) -> kube_seed.SiteSeed:
+def location(objects_url: str) -> dict[str, Any]:
+    """The spec of the BackupStorageLocation, the same at every site."""
     server = objects_url.removesuffix(f"/{BUCKET}")
-    location = {"provider": "aws", "objectStorage": {"bucket": BUCKET}, "config": {"region": "lab", "s3ForcePathStyle": "true", "s3Url": server}}
+    return {"provider": "aws", "objectStorage": {"bucket": BUCKET}, "config": {"region": "lab", "s3ForcePathStyle": "true", "s3Url": server}}
+
+
+def site_seed(site: str, settings: Settings, clock: Clock, where: dict[str, Any]) -> kube_seed.SiteSeed:
+    """What a new Kubernetes cluster of that site holds; ``where`` is the spec of its backup location."""
     backends = {group.name: group.address for group in groups(settings)} if site == SITES[0] else {}
-    return kube_seed.SiteSeed(kube_seed.NODES[site], location, backends, settings.ark_group, settings.ark_namespace, clock.now())
+    return kube_seed.SiteSeed(kube_seed.NODES[site], where, backends, settings.ark_group, settings.ark_namespace, clock.now())
 
 
 def read_group(store: Store, group: Group, with_records: bool) -> dict[str, Any]:

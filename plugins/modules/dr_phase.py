@@ -97,6 +97,10 @@ run_id:
   returned: success
   type: str
   sample: 20260131T030405Z-failover-0a1b2c
+diff:
+  description: What was there before and what is after, by step.
+  returned: with C(--diff)
+  type: dict
 state:
   description: The protection state that was seen.
   returned: for phases that look at it

@@ -21,6 +21,7 @@ from kubedr_lab.settings import basic, intercluster_lifs
 SOURCE_SVM, DESTINATION_SVM = "svm_app1", "svm_app1_dr"
 SCHEDULE = "kubedr_xby15_x_x_x_x"
 RELATIONSHIPS = "/api/snapmirror/relationships"
+RECORD = "/api/v1/namespaces/velero/configmaps/kubedr-app1"
 VELERO = "/apis/velero.io/v1/namespaces/velero"
 Make = Callable[["Hand"], object]
 
@@ -32,7 +33,7 @@ class Hand:
         self.lab = lab
 
     def ontap(self, site: str, method: str, path: str, body: Any = None) -> Any:
-        """One request to ONTAP that must be taken; a second passes, in which its job ends."""
+        """One request to ONTAP that must be taken; some seconds pass, in which its job ends."""
         headers = {"authorization": basic(self.lab.secrets.ontap[site])}
         return self._call(site, "ontap", method, path, body, {**headers, "content-type": "application/json"})
 
@@ -48,7 +49,7 @@ class Hand:
         answer = self.lab.call(site, system, Request(method, path, query, headers, b"" if body is None else json.dumps(body).encode()))
         assert answer.status < 300, f"{method} {path}: {answer.status} {answer.body!r}"
         if method != "GET":
-            self.lab.run(1)
+            self.lab.run(3 if self.lab.settings.latency == "realistic" else 1)
         return answer.json() if answer.body else None
 
     def one(self, site: str, path: str) -> dict[str, Any]:
@@ -114,21 +115,21 @@ class Hand:
         self.ontap("osaka", "PATCH", f"{self.relationship()}/transfers/{transfer['uuid']}", {"state": "aborted"})
         self.lab.run(5)
 
-    def lose(self, site: str, system: str, kind: str, key: str = "") -> None:
-        """A record gone, on one side alone."""
-        part = self.lab.parts[f"{site}-{system}"]
-        if system == "ontap":
-            core: Any = part.station.core.core  # type: ignore[union-attr]
-            for record in core.tables.all(kind):
-                core.tables.delete(kind, record["uuid"])
-            core.tables.flush()
-        else:
-            self.kube(site, "DELETE", f"/api/v1/namespaces/velero/{kind}/{key}")
+    def forget(self, site: str) -> None:
+        """One cluster no longer knows the other: what no client can do while SVM peers exist."""
+        station: Any = self.lab.parts[f"{site}-ontap"].station
+        for record in station.core.core.tables.all("cluster_peer"):
+            station.core.core.tables.delete("cluster_peer", record["uuid"])
+        station.core.core.tables.flush()
+        self.lab.run(60)  # so that the other side sees it too
 
-    def after(self, make: Callable[[Hand], object]) -> None:
-        """Something that befell a set-up that was complete."""
-        self.set_up()
-        make(self)
+    def no_policy(self, site: str) -> None:
+        """The policy that set-up made, gone from one side."""
+        self.ontap(site, "DELETE", f"/api/snapmirror/policies/{self.one(site, '/api/snapmirror/policies?name=kubedr_full')['uuid']}")
+
+    def no_record(self, site: str) -> None:
+        """The record gone from one side."""
+        self.kube(site, "DELETE", RECORD)
 
 
 def lif(hand: Hand, site: str, **changes: Any) -> None:
@@ -151,10 +152,9 @@ def ark_schedule(hand: Hand, **spec: Any) -> None:
 
 def change_record(hand: Hand, site: str, **changes: Any) -> None:
     """The record with other facts, as when the source got another node since."""
-    path = "/api/v1/namespaces/velero/configmaps/kubedr-app1"
-    found = hand.kube(site, "GET", path)
+    found = hand.kube(site, "GET", RECORD)
     record = {**json.loads(found["data"]["record"]), **changes}
-    hand.kube(site, "PATCH", path, {"data": {"record": json.dumps(record)}})
+    hand.kube(site, "PATCH", RECORD, {"data": {"record": json.dumps(record)}})
 
 
 def _both_peers(hand: Hand) -> None:
@@ -196,8 +196,8 @@ PARTIAL: dict[str, Make] = {
         for site in ("tokyo", "osaka") for expired in (False, True)
     },
     "two offers with different passphrases": _both_peers,
-    "cluster peer lost at the source": _befell(lambda hand: hand.lose("tokyo", "ontap", "cluster_peer")),
-    "cluster peer lost at the destination": _befell(lambda hand: hand.lose("osaka", "ontap", "cluster_peer")),
+    "cluster peer lost at the source": _befell(lambda hand: hand.forget("tokyo")),
+    "cluster peer lost at the destination": _befell(lambda hand: hand.forget("osaka")),
     "destination SVM alone": lambda hand: hand.ontap("osaka", "POST", "/api/svm/svms", {"name": DESTINATION_SVM, "subtype": "dp_destination"}),
     "SVM peer asked for by the source": _with(4, lambda hand: hand.svm_peer("tokyo")),
     "SVM peer asked for by the destination": _with(4, lambda hand: hand.svm_peer("osaka")),
@@ -206,13 +206,13 @@ PARTIAL: dict[str, Make] = {
     "policy at the destination alone": lambda hand: hand.policy("osaka"),
     "schedule at the source alone": lambda hand: hand.schedule("tokyo", [0, 15, 30, 45]),
     "schedule that fires at other times": lambda hand: hand.schedule("osaka", [7]),
-    "policy lost at the source": _befell(lambda hand: hand.lose("tokyo", "ontap", "policy")),
+    "policy lost at the source": _befell(lambda hand: hand.no_policy("tokyo")),
     "relationship without a baseline": lambda hand: hand.related(),
     "relationship with another schedule": _befell(lambda hand: hand.ontap("osaka", "PATCH", hand.relationship(), {"transfer_schedule": {"name": "5min"}})),
     "backup schedule with other options": ark_schedule,
-    "backup schedule with labels of its own": lambda hand: hand.after(lambda h: h.kube("tokyo", "PATCH", f"{VELERO}/schedules/k8sbackup", {"spec": {"schedule": "0 3 * * *"}})),
-    "record lost at the source": _befell(lambda hand: hand.lose("tokyo", "kubernetes", "configmaps", "kubedr-app1")),
-    "record lost at the destination": _befell(lambda hand: hand.lose("osaka", "kubernetes", "configmaps", "kubedr-app1")),
+    "backup schedule changed since": _befell(lambda hand: hand.kube("tokyo", "PATCH", f"{VELERO}/schedules/k8sbackup", {"spec": {"schedule": "0 3 * * *"}})),
+    "record lost at the source": _befell(lambda hand: hand.no_record("tokyo")),
+    "record lost at the destination": _befell(lambda hand: hand.no_record("osaka")),
     "record with another node": _befell(lambda hand: change_record(hand, "osaka", source_nodes=["10.9.9.9"])),
 }
 SLOW: dict[str, Make] = {

@@ -21,7 +21,8 @@ from . import processes
 from .client import call
 
 SYSTEMS = ("ontap", "kubernetes")
-START_PATIENCE = 60.0
+START_PATIENCE = {"light": 60.0, "real": 240.0}
+"""Seconds until a part that does not answer is given up, by tier."""
 
 
 def up(folder: Folder, settings: Settings) -> Lab:
@@ -49,7 +50,7 @@ def up(folder: Folder, settings: Settings) -> Lab:
                 _launch(folder, part, sockets.pop(name))
             folder.save(lab)
             for part in lab.parts.values():
-                _wait_ready(folder, part)
+                _wait_ready(folder, part, START_PATIENCE[settings.kubernetes])
         except BaseException:
             _end(lab)
             folder.lab_json.unlink(missing_ok=True)
@@ -75,8 +76,8 @@ def _launch(folder: Folder, part: Part, sockets: tuple[socket.socket, socket.soc
         sock.close()
 
 
-def _wait_ready(folder: Folder, part: Part) -> None:
-    end = time.monotonic() + START_PATIENCE
+def _wait_ready(folder: Folder, part: Part, patience: float) -> None:
+    end = time.monotonic() + patience
     while True:
         try:
             call(folder, part, "ready", timeout=5)
@@ -190,7 +191,7 @@ def _start(folder: Folder, part: Part) -> None:
         return
     processes.kill(part.filler)
     _launch(folder, part, (processes.listen(part.api_port), processes.listen(part.peer_port)))
-    _wait_ready(folder, part)
+    _wait_ready(folder, part, max(START_PATIENCE.values()))
 
 
 def _alive(part: Part) -> None:

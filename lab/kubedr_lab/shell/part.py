@@ -17,10 +17,14 @@ from typing import Any
 from aiohttp import web
 
 from ..clock import LabClock
+from ..controllers.ports import DataPort
 from ..objects import DirObjects, Signer
 from ..objects.client import HttpObjects
 from ..objects.server import make_app
 from ..profile import PROFILES
+from ..real import station
+from ..real.forward import Forward
+from ..real.site import ControlPlane, User, gateway
 from ..settings import BUCKET, DATA_PATIENCE, SITES, Secrets, basic
 from ..state import Folder, Part
 from ..store import SqliteStore
@@ -132,6 +136,9 @@ async def serve_kubernetes(host: Host) -> None:
     own, other = parts[f"{site}-ontap"], parts[f"{_other(site)}-ontap"]
     ontap = HttpOntap(Line(host.folder, own, authorization=basic(host.secrets.ontap[site])))
     planes = [http_plane(Line(host.folder, own, patience=DATA_PATIENCE)), http_plane(Line(host.folder, other, between_sites=True, patience=DATA_PATIENCE))]
+    if host.settings.kubernetes == "real":
+        await host.serve(await _real_kubernetes(host, ontap, planes))
+        return
     url = bucket_url(parts["store"].api_port)
     objects = HttpObjects(url, host.secrets.bucket_token, Signer(host.secrets.bucket_secret, url, host.clock))
     store = SqliteStore(host.folder.part_file(host.part.name, "sqlite"))
@@ -139,8 +146,31 @@ async def serve_kubernetes(host: Host) -> None:
     await host.serve(await build_kube(site, host.settings, host.secrets, store, host.clock, ontap, planes, objects, url, ca))
 
 
+async def _real_kubernetes(host: Host, ontap: HttpOntap, planes: list[DataPort]) -> Station:
+    part, site = host.part, host.part.site
+    admin = User(host.secrets.kubernetes[site], "kubedr-lab-admin", ("system:masters",))
+    folder, certificate, key = (host.folder.part_file(part.name, suffix) for suffix in ("d", "pem", "key"))
+    plane = ControlPlane(site, folder, certificate, key, host.folder.path / "ca.pem", admin, (), host.spawn)
+    store_url = f"http://127.0.0.1:{host.lab.parts['store'].api_port}"
+    return await station.start(site, host.settings, plane, ontap, planes, host.clock, store_url, host.secrets.bucket_secret)
+
+
+async def _serve_real_store(host: Host) -> None:
+    """An S3 server behind the listener, over plain HTTP as in the light tier."""
+    buckets = host.folder.path / "parts" / "buckets"
+    (buckets / BUCKET).mkdir(parents=True, exist_ok=True)
+    address, child = gateway(host.folder.part_file(host.part.name, "d"), buckets, station.ACCESS_KEY, host.secrets.bucket_secret)
+    host.spawn(child.keep())
+    edge = Edge(Forward(address).handle, host.clock, host.log.write)
+    api = Listener(host.sockets[0], "api", None, Front(edge, "api", host.clock).server(), host.clock, host.log.write)
+    await _run_store(host, edge, api)
+
+
 async def serve_store(host: Host) -> None:
     """The object store: downloads over plain HTTP on loopback, as clients follow signed URLs with the machine's own trust store."""
+    if host.settings.kubernetes == "real":
+        await _serve_real_store(host)
+        return
     url = bucket_url(host.part.api_port)
     signer = Signer(host.secrets.bucket_secret, url, host.clock)
     edge = Edge(_unused, host.clock, host.log.write)
@@ -149,7 +179,10 @@ async def serve_store(host: Host) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     assert runner.server is not None
-    api = Listener(host.sockets[0], "api", None, runner.server, host.clock, host.log.write)
+    await _run_store(host, edge, Listener(host.sockets[0], "api", None, runner.server, host.clock, host.log.write))
+
+
+async def _run_store(host: Host, edge: Edge, api: Listener) -> None:
     calls: dict[str, Call] = {"ready": _ready, **fault_calls(edge)}
     peer = Listener(host.sockets[1], "peer", host.tls(), Front(edge, "peer", host.clock, calls).server(), host.clock, host.log.write)
     await host.run([api, peer], [])

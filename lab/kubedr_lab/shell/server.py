@@ -20,8 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from ..clock import LabClock
-from ..kube.watch import Watch
-from ..messages import Request, Response, json_response
+from ..messages import Request, Response, Stream, json_response
 from .edge import Edge, Handler, Recorder, iso
 from .faults import Rule
 from .filler import SOURCE
@@ -142,7 +141,7 @@ async def _read(raw: web.BaseRequest) -> Request:
         query.setdefault(name, []).append(value)
     headers = {name.lower(): value for name, value in raw.headers.items()}
     body = await raw.read() if isinstance(raw, web.Request) else await raw.content.read()
-    return Request(raw.method, raw.path, query, headers, body)
+    return Request(raw.method, raw.path, query, headers, body, raw.raw_path)
 
 
 def _plain(response: Response) -> web.Response:
@@ -160,14 +159,14 @@ async def _withhold(raw: web.BaseRequest, reset: bool) -> web.StreamResponse:
     return web.Response()
 
 
-async def _follow(raw: web.BaseRequest, watch: Watch) -> web.StreamResponse:
-    response = web.StreamResponse(status=watch.status, headers=watch.headers)
+async def _follow(raw: web.BaseRequest, stream: Stream) -> web.StreamResponse:
+    response = web.StreamResponse(status=stream.status, headers=stream.headers)
     try:
         await response.prepare(raw)
-        async for chunk in watch:
+        async for chunk in stream:
             await response.write(chunk)
     finally:
-        watch.close()
+        stream.close()
     return response
 
 
@@ -186,12 +185,12 @@ def fault_calls(edge: Edge) -> dict[str, Call]:
 
 
 def drop_on_signal(number: signal.Signals, sockets: list[socket.socket]) -> None:
-    """On that signal: accept queues shrink to nothing and this process stops. Continued, it listens as before."""
+    """On that signal: accept queues shrink to nothing and this process stops, with those that it started. Continued, it listens as before."""
 
     def drop() -> None:
         for sock in sockets:
             sock.listen(0)
-        signal.raise_signal(signal.SIGSTOP)
+        os.killpg(0, signal.SIGSTOP)
         for sock in sockets:
             sock.listen(BACKLOG)
 

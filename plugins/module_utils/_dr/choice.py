@@ -58,6 +58,7 @@ class Rules:
         svm: the DR SVM; None where volumes are not judged.
         scaled_down_at: when workloads were recorded and scaled down: a later backup holds them at zero.
         named: the operator's choice, taken whatever it is.
+        label_selector: of the group: claims that it leaves out are not judged.
     """
 
     namespaces: tuple[str, ...]
@@ -67,6 +68,7 @@ class Rules:
     own: frozenset[str] = frozenset()
     scaled_down_at: datetime | None = None
     named: str = ""
+    label_selector: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _named(backups: Sequence[BackupLike], holds: Callable[[str], Objects], rules
         )
     try:
         contents = holds(backup.name)
-        volumes = group_volumes(contents, rules.namespaces, rules.svm or SvmView({}))
+        volumes = group_volumes(contents, rules.namespaces, rules.svm or SvmView({}), rules.label_selector)
     except KubedrError as error:
         raise Refused("backup_unreadable", f"it can not be read: {error}", operation="choose backup", obj=backup.name) from error
     broken = [why for why in (at_a_glance(backup, rules), _lacks_namespace(contents, rules)) if why]
@@ -166,7 +168,7 @@ def _inside(backup: BackupLike, holds: Callable[[str], Objects], rules: Rules) -
     try:
         contents = holds(backup.name)
         why = _lacks_namespace(contents, rules)
-        volumes = [] if why else group_volumes(contents, rules.namespaces, rules.svm or SvmView({}))
+        volumes = [] if why else group_volumes(contents, rules.namespaces, rules.svm or SvmView({}), rules.label_selector)
     except KubedrError as error:
         return [], f"it can not be read: {error}"
     if why or rules.svm is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
 from .._errors import ConfigError
@@ -67,11 +67,25 @@ class GroupConfig:
     patch_reclaim_policy: bool
     export_clients: tuple[str, ...] | None
     timeouts: Mapping[str, float]
+    home_is_destination: bool = False
+    """True in the turned direction, from the site given as destination to the one given as source."""
 
     @property
     def forward(self) -> str:
         """The relationship's name for people."""
         return f"{self.source_svm}: -> {self.destination_svm}:"
+
+    def turned(self) -> GroupConfig:
+        """The same group seen the other way round: the way home is a failover in this direction."""
+        return replace(
+            self, source=self.destination, destination=self.source, source_svm=self.destination_svm, destination_svm=self.source_svm, export_clients=None,
+            home_is_destination=not self.home_is_destination,
+        )
+
+    @property
+    def role(self) -> str:
+        """The role that the destination of this direction was given at set-up: ``destination`` on the way out, ``source`` on the way home."""
+        return "source" if self.home_is_destination else "destination"
 
     @property
     def record_name(self) -> str:

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-"""Failover, unplanned: the steps in their order, and which of them what was seen shows as done. Pure; resuming is not a special case."""
+"""Failover, in either direction: the steps in their order, and which of them what was seen shows as done. Pure; resuming is not a special case."""
 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
 from .._errors import Refused
@@ -18,26 +18,40 @@ from .words import Objects, Phase
 
 @dataclass(frozen=True)
 class View:
-    """What the steps look at: the destination's two systems, the record, and the clients that shall be let in."""
+    """What the steps look at: the side that is to serve, its record, and who shall be let in.
+
+    Attributes:
+        clients: addresses or CIDRs for every rule that ``rules`` does not name.
+        rules: export policy -> the clients that it had before, which it shall have again: on the way home.
+        verb: failover, or failback in the turned direction.
+        role: the role that this side was given at set-up.
+    """
 
     storage: StorageSeen
     objects: ObjectsSeen
     clients: tuple[str, ...]
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    verb: str = "failover"
+    role: str = "destination"
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """This group's record on the destination."""
+        """This group's record here."""
         return self.objects.record or {}
+
+    def wanted(self, policy: str) -> frozenset[str]:
+        """The clients that a policy shall let in."""
+        return frozenset(self.rules.get(policy, self.clients))
 
     def progress(self) -> str:
         """How far the objects of this epoch are."""
         objects = self.record.get("objects") or {}
-        return str(objects.get("state", Objects.NONE)) if self.in_epoch(objects) else str(Objects.NONE)
+        return str(objects.get("state", Objects.NONE)) if self.in_epoch(objects) and objects.get("side", self.role) == self.role else str(Objects.NONE)
 
     def in_epoch(self, part: Mapping[str, Any]) -> bool:
-        """Whether a part of the record is of the running failover."""
+        """Whether a part of the record is of the running promotion, in this direction."""
         run = self.record.get("run") or {}
-        return run.get("verb") == "failover" and run.get("epoch") == self.record.get("epoch") == part.get("epoch")
+        return run.get("verb") == self.verb and run.get("epoch") == self.record.get("epoch") == part.get("epoch")
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,7 @@ def _idle(view: View) -> bool:
 
 
 def _exports(view: View) -> bool:
-    found = [frozenset(clients) for clients in view.storage.export_clients.values() if clients]
-    return _broken(view) and all(clients == frozenset(view.clients) for clients in found)
+    return _broken(view) and all(frozenset(clients) == view.wanted(policy) for policy, clients in view.storage.export_clients.items() if clients)
 
 
 def _serving(view: View) -> bool:

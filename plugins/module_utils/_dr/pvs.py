@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .labels import matches, parse_selector
 from .manifests import CLAIMS, PVS, TRIDENT_BACKENDS, TRIDENT_DRIVER, TRIDENT_VOLUMES, Manifest, Objects, storage_class_of, stripped
 
 NFS, TRIDENT, OTHER = "nfs", "trident", "other"
@@ -96,13 +97,13 @@ class ClaimVolume:
         return {key: value for key, value in self.__dict__.items() if key != "manifest"}
 
 
-def group_volumes(backup: Objects, namespaces: Iterable[str], svm: SvmView) -> list[ClaimVolume]:
+def group_volumes(backup: Objects, namespaces: Iterable[str], svm: SvmView, label_selector: str = "") -> list[ClaimVolume]:
     """Every bound claim of the group in the backup. Claims that were not bound hold no data yet and are left out."""
-    wanted = set(namespaces)
+    wanted, selector = set(namespaces), parse_selector(label_selector)
     found: list[tuple[Manifest, Manifest | None]] = []
     for key, claim in backup.objects(CLAIMS):
         name = (claim.get("spec") or {}).get("volumeName")
-        if key[1] in wanted and name:
+        if key[1] in wanted and name and matches(selector, claim["metadata"].get("labels") or {}):
             found.append((claim, backup.get(PVS, "", str(name))))
     known = _with_server_names(svm, [pv for _claim, pv in found if pv])
     return [_claim_volume(backup, claim, pv, known) for claim, pv in found]

@@ -152,6 +152,10 @@ class Seen:
     source_objects: ObjectsSeen | NoAnswer
     destination_objects: ObjectsSeen | NoAnswer
 
+    def turned(self) -> Seen:
+        """The same observation with the roles exchanged."""
+        return Seen(self.destination_storage, self.source_storage, self.destination_objects, self.source_objects)
+
     @property
     def record(self) -> Mapping[str, Any]:
         """The newer of the two records, by epoch; the destination's wins a tie. Empty where neither was seen."""

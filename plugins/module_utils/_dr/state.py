@@ -67,6 +67,9 @@ def objects_axis(record: Mapping[str, Any], side: ObjectsSeen | NoAnswer, active
 
 def _storage(seen: Seen, rpo_seconds: float) -> tuple[Storage, str]:
     destination, source = seen.destination_storage, seen.source_storage
+    home = _home(destination, source, seen.record) if going_home(seen.record) else None
+    if home:
+        return home
     if isinstance(destination, NoAnswer):
         return _without_destination(destination, source)
     forward = destination.incoming
@@ -91,10 +94,8 @@ def _without_forward(destination: StorageSeen, source: StorageSeen | NoAnswer, r
         return _reverse(reverse)
     if destination.svm is None or destination.svm.subtype == "dp_destination":
         return Storage.UNPROTECTED, "no relationship, and the destination SVM is absent or empty"
-    by_verb = {str(Verb.REPROTECT): Storage.REPROTECTING, str(Verb.FAILBACK): Storage.FAILING_BACK}
-    state = by_verb.get(str((record.get("run") or {}).get("verb")))
-    if state:
-        return state, "the forward relationship is gone, as the record's step says"
+    if (record.get("reprotect") or {}).get("epoch") == record.get("epoch", 0):
+        return Storage.REPROTECTING, "the forward relationship is gone, as the record's step says"
     return Storage.UNKNOWN, "the destination SVM holds data of its own, but no relationship and no record explain it"
 
 
@@ -135,18 +136,36 @@ def _broken(destination: StorageSeen, source: StorageSeen | NoAnswer, record: Ma
     source_svm = source.svm if isinstance(source, StorageSeen) else None
     if svm and svm.writable and source_svm and source_svm.writable:
         return Storage.SPLIT_BRAIN, "both SVMs are writable and running"
-    failing_back = str((record.get("run") or {}).get("verb")) == str(Verb.FAILBACK)
     if source_svm and source_svm.writable:
-        if not failing_back:
-            return Storage.UNKNOWN, "the relationship is broken off, the source serves, and no record explains it"
-        return Storage.FAILED_BACK, "the source serves again and the destination SVM was seen stopped"
-    if failing_back:
-        return Storage.FAILING_BACK, "the way home is partly walked"
+        return Storage.UNKNOWN, "the relationship is broken off, the source serves, and no record explains it"
     if not destination.serving:
         return Storage.FAILING_OVER, "broken off, but not everything serves yet"
     if isinstance(source, StorageSeen) or fenced_by_proof(record):
         return Storage.FAILED_OVER, "the destination serves and the source was seen stopped"
     return Storage.FAILED_OVER_UNFENCED, "the destination serves; that the source is down is only declared or not known"
+
+
+def going_home(record: Mapping[str, Any]) -> bool:
+    """Whether the newest promotion is a failback: from then on the source is the side that serves."""
+    run = record.get("run") or {}
+    return run.get("verb") == str(Verb.FAILBACK) and run.get("epoch") == record.get("epoch")
+
+
+def _home(destination: StorageSeen | NoAnswer, source: StorageSeen | NoAnswer, record: Mapping[str, Any]) -> tuple[Storage, str] | None:
+    """The states between the decision to go home and the end of the forward resync; None where that is over, or the source is not seen."""
+    if isinstance(source, NoAnswer):
+        return None
+    forward = destination.incoming if isinstance(destination, StorageSeen) else None
+    reverse = source.incoming
+    if not source.serving or (reverse is not None and not reverse.broken):
+        return (Storage.FAILING_BACK, "the way home is partly walked") if reverse is not None else None
+    if isinstance(destination, StorageSeen) and destination.svm and destination.svm.writable:
+        return Storage.SPLIT_BRAIN, "both SVMs are writable and running"
+    if forward is not None and not forward.broken:
+        return (Storage.FAILING_BACK, "the reverse relationship is not cleared away yet") if reverse is not None else None
+    if isinstance(destination, StorageSeen) or fenced_by_proof(record):
+        return Storage.FAILED_BACK, "the source serves again, the forward resync is not done, and the destination was seen stopped"
+    return Storage.FAILED_BACK_UNFENCED, "the source serves again; that the destination is down is only declared or not known"
 
 
 def break_sent(record: Mapping[str, Any]) -> bool:

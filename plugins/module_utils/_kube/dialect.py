@@ -21,7 +21,7 @@ ARK_GROUP, VELERO_GROUP = "ark.heptio.com", "velero.io"
 class Dialect:
     """How one of the two products names things, and what it can do.
 
-    ``backup_options`` and ``restore_options`` are the spec fields that exist; ``errors_decide`` says that the phase alone does not tell success.
+    ``backup_options``, ``schedule_options`` and ``restore_options`` are the spec fields that exist.
     """
 
     group: str
@@ -33,13 +33,13 @@ class Dialect:
     results_key: str
     has_paused: bool
     has_read_only: bool
-    errors_decide: bool
     backup_options: frozenset[str]
     schedule_options: frozenset[str]
     restore_options: frozenset[str]
     version: str = "v1"
     scoped_restore: bool = True
-    """A Restore of namespaces takes along only the cluster-scoped objects that they pull in. Ark takes every PersistentVolume of the backup, other groups' too."""
+    """A Restore of namespaces takes along only the cluster-scoped objects that they pull in. Ark takes every PersistentVolume of the backup, also those of
+    other groups."""
     has_location: bool = True
     """Ark 0.9 has no BackupStorageLocation: a location that is not served is then no error."""
     backup_done: frozenset[str] = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
@@ -71,13 +71,13 @@ _VELERO_RESTORE = _ARK_RESTORE | {
 
 VELERO = Dialect(
     group=VELERO_GROUP, product="Velero", default_namespace="velero", schedule_label="velero.io/schedule-name", backup_label="velero.io/backup-name",
-    restore_label="velero.io/restore-name", results_key="velero", has_paused=True, has_read_only=True, errors_decide=False,
+    restore_label="velero.io/restore-name", results_key="velero", has_paused=True, has_read_only=True,
     backup_options=_VELERO_BACKUP, schedule_options=frozenset({"paused", "skipImmediately", "useOwnerReferencesInBackup"}),
     restore_options=_VELERO_RESTORE,
 )
 ARK = Dialect(
     group=ARK_GROUP, product="Ark", default_namespace="heptio-ark", schedule_label="ark-schedule", backup_label="ark.heptio.com/backup-name",
-    restore_label="ark.heptio.com/restore-name", results_key="ark", has_paused=False, has_read_only=False, errors_decide=True, scoped_restore=False,
+    restore_label="ark.heptio.com/restore-name", results_key="ark", has_paused=False, has_read_only=False, scoped_restore=False,
     backup_options=_ARK_BACKUP, schedule_options=frozenset(), restore_options=_ARK_RESTORE,
 )
 

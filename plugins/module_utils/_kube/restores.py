@@ -51,7 +51,7 @@ class RestoreResult:
     @property
     def interrupted(self) -> bool:
         """A restart of the server ended it: nothing resumes it, it takes a new Restore with a new name."""
-        return self.phase == "Failed" and "InProgress" in self.reason and "server starting" in self.reason
+        return self.phase == "Failed" and RESTARTED in self.reason
 
     @property
     def unexpected_warnings(self) -> list[Message]:

@@ -259,14 +259,17 @@ class Volume:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot of a volume."""
+    """A snapshot of a volume. ``bytes_after`` is what was written to the volume since; None where ONTAP does not tell."""
 
     name: str
     create_time: datetime | None
+    bytes_after: int | None = None
 
     FIELDS = "name,create_time"
+    DELTA = "delta.size_consumed"
 
     @classmethod
     def from_record(cls, record: Record) -> Snapshot:
         """Of GET /api/storage/volumes/{uuid}/snapshots."""
-        return cls(dig(record, "name"), time_of(dig(record, "create_time")))
+        after = dig(record, "delta.size_consumed", None)
+        return cls(dig(record, "name"), time_of(dig(record, "create_time")), None if after is None else int(after))

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from .._errors import ApiError
 from .client import OntapClient, exact
 from .models import Snapshot, Volume
 
 PATH = "/api/storage/volumes"
+UNKNOWN_FIELD = frozenset({"262179", "262197"})
 
 
 def list_volumes(client: OntapClient, svm: str) -> list[Volume]:
@@ -17,6 +19,18 @@ def list_volumes(client: OntapClient, svm: str) -> list[Volume]:
     return [Volume.from_record(record) for record in client.records(PATH, Volume.FIELDS, **{"svm.name": exact(svm)})]
 
 
-def list_snapshots(client: OntapClient, volume: Volume) -> list[Snapshot]:
-    """The snapshots that this volume shows."""
-    return [Snapshot.from_record(record) for record in client.records(f"{PATH}/{volume.uuid}/snapshots", Snapshot.FIELDS)]
+def list_snapshots(client: OntapClient, volume: Volume, *, delta: bool = False) -> list[Snapshot]:
+    """The snapshots that this volume shows, oldest first.
+
+    Args:
+        delta: ask also how much was written since each, which is expensive, and which older releases do not know.
+    """
+    fields = f"{Snapshot.FIELDS},{Snapshot.DELTA}" if delta else Snapshot.FIELDS
+    try:
+        records = client.records(f"{PATH}/{volume.uuid}/snapshots", fields)
+    except ApiError as error:
+        if not delta or error.code not in UNKNOWN_FIELD:
+            raise
+        return list_snapshots(client, volume)
+    found = [Snapshot.from_record(record) for record in records]
+    return sorted(found, key=lambda snapshot: snapshot.create_time.timestamp() if snapshot.create_time else 0.0)

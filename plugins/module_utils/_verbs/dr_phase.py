@@ -45,7 +45,7 @@ RETRIES = 3
 def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     """Do one phase.
 
-    Returns: ``changed``, ``steps``, ``run_id``, and what the phase has to tell.
+    Returns: ``changed``, ``steps``, ``run_id``, and what the phase has to tell; with ``env.diff`` also ``diff``, by step.
 
     Raises:
         ConfigError: bad input, before anything was touched.
@@ -64,6 +64,8 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
         destination=Side(config.destination, env, answer, RETRIES), options=_options(params, config.name),
     )
     result = act(walk)
+    if env.diff:
+        result["diff"] = walk.diff
     return {"changed": walk.changed, "steps": walk.steps, "run_id": walk.run_id, **result}
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from .._dr.compare import MISSING, Comparison, Context, compare
 from .._dr.labels import matches, parse_selector
 from .._dr.manifests import CLAIMS, NAMESPACES, PVS, Key, Manifest, Objects, text_of
-from .._dr.pvs import ClaimVolume, describe_source, source_of
+from .._dr.pvs import ClaimVolume, SvmView, describe_source, group_volumes, source_of
 from .._kube.client import ApiResource, KubeClient
 from .._kube.workloads import REPLICATED, Pod, WorkloadRef, controlled, workload_of
 
@@ -107,7 +107,11 @@ def verify(
         writable: names of the SVM's volumes that are online and read-write; None where that is not known.
         left_out: ``namespace/claim`` of claims that were left out on purpose: not compared, and not checked.
     """
-    claims = [volume for volume in volumes if f"{volume.namespace}/{volume.claim}" not in left_out]
+    chosen = {(found.namespace, found.claim) for found in group_volumes(backup, namespaces, SvmView({}), label_selector)} if label_selector else None
+    claims = [
+        volume for volume in volumes
+        if f"{volume.namespace}/{volume.claim}" not in left_out and (chosen is None or (volume.namespace, volume.claim) in chosen)
+    ]
     elsewhere = frozenset((CLAIMS, volume.namespace, volume.claim) for volume in claims if not volume.on_svm)
     context = replace(context or Context(), elsewhere=elsewhere | (context.elsewhere if context else frozenset()))
     wanted = expected_keys(backup, namespaces, also, claims, label_selector)

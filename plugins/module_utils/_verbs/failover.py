@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-"""Failover, unplanned, from the destination only. Each phase looks first and does what is not done yet, so a killed run is finished by running it again."""
+"""The promotion of one side: failover, and in the turned direction failback. Each phase looks first and does what is not done yet, so a killed run is
+finished by running it again. Unplanned, only the side that is to serve is contacted."""
 
 from __future__ import annotations
 
@@ -26,26 +27,36 @@ def open_phase(run: Run) -> dict[str, Any]:
 
     Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending).
     """
-    seen, view, state = look(run)
-    no = refusal(Verb.FAILOVER, Mode.UNPLANNED, state)
+    _seen, view, state = look(run)
+    no = refusal(Verb(run.verb), Mode.UNPLANNED, state)
     if no:
-        raise Refused(no.reason, no.message, operation="failover", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
+        raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     parse_statement(run.options.get("fence_statement"))
     steps = [step.name for step in pending(view)]
-    run.env.reporter.note(state_before=state.as_dict(), mode=str(Mode.UNPLANNED), verb=str(Verb.FAILOVER))
+    run.env.reporter.note(state_before=state.as_dict(), mode=str(Mode.UNPLANNED), verb=run.verb)
     if not steps:
         objects.check_still_whole(run)
         tell(run, view)
-    return {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(_storage(seen).peer)}
+    return {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(view.storage.peer)}
 
 
 def look(run: Run) -> tuple[Seen, View, State]:
-    """The destination's systems, as the steps see them."""
+    """The systems of the side that is to serve, as the steps see them. The state is the group's, whichever the direction."""
     seen = look_destination(run.config, run.destination)
     here = seen.destination_objects
     assert isinstance(here, ObjectsSeen)
-    clients = wanted_clients(run.config, here, tuple((here.record or {}).get("source_nodes") or ()))
-    return seen, View(_storage(seen), here, clients), derive(seen, run.config.rpo_seconds)
+    record = here.record or {}
+    clients = wanted_clients(run.config, here, tuple(record.get(f"{run.other_role}_nodes") or ()))
+    view = View(_storage(seen), here, clients, rules_before(run, record), run.verb, run.config.role)
+    return seen, view, derive(seen.turned() if run.config.home_is_destination else seen, run.config.rpo_seconds)
+
+
+def rules_before(run: Run, record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """On the way home: the clients that each export policy had before the failover, which are let in again."""
+    if not run.config.home_is_destination:
+        return {}
+    found = (record.get("exports") or {}).get("as_found") or {}
+    return {policy: tuple(sorted({str(client) for rule in rules for client in rule["clients"]})) for policy, rules in found.items()}
 
 
 def _storage(seen: Seen) -> StorageSeen:
@@ -67,7 +78,7 @@ def decide_phase(run: Run) -> dict[str, Any]:
     if lacks:
         raise Refused(
             "destination_incomplete", f"SVM {run.config.destination_svm} lacks {', '.join(lacks)}, so nobody could mount its volumes", system=f"ONTAP {view.storage.site}",
-            operation="failover", obj=run.config.destination_svm, seen=lacks, advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
+            operation=run.verb, obj=run.config.destination_svm, seen=lacks, advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
         )
     fence = accept_word(run, view)
     backup = objects.choose(run, view)
@@ -95,7 +106,7 @@ def accept_word(run: Run, view: View) -> dict[str, Any]:
     other = run.config.source.name
     if statement is None:
         raise Refused(
-            "statement_missing", f"nothing proves that {other} is down: {why_not}", operation="failover", obj=run.config.name,
+            "statement_missing", f"nothing proves that {other} is down: {why_not}", operation=run.verb, obj=run.config.name,
             seen={"peer": no_answer_is_no_proof(view.storage.peer)},
             advice=f"Run fence, or say so yourself: dr_fence_statement with site {other}, who, why and at. A timeout is no proof.",
         )
@@ -108,11 +119,11 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
 
     def change(record: dict[str, Any]) -> None:
         record.update(
-            epoch=epoch, active_site=run.config.destination.name, run={"verb": str(Verb.FAILOVER), "mode": str(Mode.UNPLANNED), "epoch": epoch, "began": instant(view.objects.now)},
-            fence=dict(fence), backup={**backup, "epoch": epoch}, objects={"epoch": epoch, "side": "destination", "state": str(Objects.NONE)},
+            epoch=epoch, active_site=run.config.destination.name, run={"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)},
+            fence=dict(fence), backup={**backup, "epoch": epoch}, objects={"epoch": epoch, "side": run.config.role, "state": str(Objects.NONE)},
         )
-        record.pop("proof", None)
-        record.pop("restores", None)
+        for done in ("proof", "restores", "planned", "reprotect"):
+            record.pop(done, None)
 
     record = run.update(run.destination, change)
     run.env.reporter.note(epoch=record["epoch"], fence=dict(fence), backup=dict(backup))
@@ -129,7 +140,7 @@ def promote_phase(run: Run) -> dict[str, Any]:
         return {}
     acts = {
         "pause": lambda: promote.pause(run), "abort": lambda: promote.abort(run), "break": lambda: promote.break_off(run),
-        "export_rules": lambda: promote.export_rules(run, view.clients), "start": lambda: promote.start(run),
+        "export_rules": lambda: promote.export_rules(run, view), "start": lambda: promote.start(run),
     }
     for number, step in enumerate(todo, 1):
         current = promote.view(run, view) if number > 1 else view
@@ -183,8 +194,8 @@ def close_phase(run: Run) -> dict[str, Any]:
         return {"state": state.as_dict()}
     if steps:
         raise Refused(
-            "not_done", f"{steps[0].name} is not done", operation="failover", obj=run.config.name, seen=state.as_dict(),
-            advice="A backup named by the operator that lacks volumes ends restored, not verified." if state.objects is Objects.RESTORED else "Run failover again.",
+            "not_done", f"{steps[0].name} is not done", operation=run.verb, obj=run.config.name, seen=state.as_dict(),
+            advice="A backup named by the operator that lacks volumes ends restored, not verified." if state.objects is Objects.RESTORED else f"Run {run.verb} again.",
         )
     facts = tell(run, view)
     run.env.reporter.note(state_after=state.as_dict())

@@ -13,13 +13,13 @@ from typing import Any
 from .._dr import choice, pvs, scope
 from .._dr.compare import Context
 from .._dr.failover import View
-from .._dr.manifests import CRDS, stripped, text_of
+from .._dr.manifests import stripped, text_of
 from .._dr.statement import instant, parse_instant
 from .._dr.words import Objects
-from .._errors import ApiError, Conflict, KubedrError, Refused, WaitTimeout
+from .._errors import AnswerLost, KubedrError, Refused, Unreachable, WaitTimeout
 from .._kube import backups, locations, restores, volumes, workloads
-from .._kube.client import act
 from .._kube.contents import BackupContents
+from .._kube.objects import ensure_namespace, ensure_present
 from . import dr_verify_core
 from .walk import Run
 
@@ -46,15 +46,24 @@ def choose(run: Run, view: View) -> dict[str, Any]:
     scaled = parse_instant(replicas.get("at")) if replicas.get("epoch") == view.record.get("epoch") else None
     client, ark = run.destination.kube, run.destination.ark
     found = backups.list_backups(client, ark)
-    now = client.server_time or run.env.clock.utcnow()
+    now = client.server_time
+    if now is None:
+        raise Refused("clock_unknown", "the cluster told no time, so no backup's expiry can be judged", system=client.system, operation="choose backup", obj=run.config.name)
     rules = choice.Rules(
-        namespaces=run.config.namespaces, schedule=str(view.record.get("backup_schedule") or run.config.backup_schedule), now=now, svm=svm_view(run, view),
-        scaled_down_at=scaled, named=str(run.options.get("backup") or ""),
+        namespaces=run.config.namespaces, schedule=schedule_of(run, view), now=now, svm=svm_view(run, view), scaled_down_at=scaled, named=str(run.options.get("backup") or ""),
+        own=frozenset(filter(None, [str((view.record.get("planned") or {}).get("backup") or "")])), label_selector=run.config.label_selector,
     )
     picked = choice.choose(found, lambda name: contents(run, name), rules)
     for name, why in picked.skipped[:5]:
         run.env.reporter.progress(f"backup {name} is passed over: {why}")
     return picked.as_dict()
+
+
+def schedule_of(run: Run, view: View) -> str:
+    """The schedule of the side that served so far."""
+    if run.config.home_is_destination:
+        return str((view.record.get("return_schedule") or {}).get("name") or "")
+    return str(view.record.get("backup_schedule") or run.config.backup_schedule)
 
 
 def contents(run: Run, name: str) -> BackupContents:
@@ -70,7 +79,7 @@ def mark(run: Run, **facts: Any) -> None:
     """Set facts of the objects' progress in the record."""
 
     def change(record: dict[str, Any]) -> None:
-        record["objects"] = {**(record.get("objects") or {}), "epoch": record["epoch"], "side": "destination", **facts}
+        record["objects"] = {**(record.get("objects") or {}), "epoch": record["epoch"], "side": run.config.role, **facts}
 
     run.update(run.destination, change)
 
@@ -84,7 +93,7 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
         Refused: one of that name stands there and leads elsewhere, or belongs to another claim; or its manifest is missing.
     """
     held = contents(run, _backup_name(view))
-    found = [volume for volume in pvs.group_volumes(held, run.config.namespaces, svm_view(run, view)) if volume.on_svm]
+    found = [volume for volume in pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector) if volume.on_svm]
     todo: list[tuple[pvs.ClaimVolume, pvs.PvAction]] = []
     for volume in [volume for volume in found if volume.meets_data]:
         if volume.manifest is None:
@@ -128,57 +137,50 @@ def restore(run: Run, view: View) -> dict[str, Any]:
     """
     kube, ark = run.destination.kube, run.destination.ark
     held = contents(run, _backup_name(view))
-    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view))
+    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
     plan = scope.plan(
         held, _backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects, label_selector=run.config.label_selector,
     )
     locations.hold_read_only(kube, ark, run.config.name, run.config.timeouts["hold"])
     try:
-        step1 = run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
-        spec = dict(plan.restore_spec)
-        if not ark.dialect.scoped_restore:
-            spec["includeClusterResources"] = False
-            run.step("volumes_elsewhere", "what does not lie on the SVM, as Ark restores it", lambda: _elsewhere(run, held, found))
-        if (view.record.get("objects") or {}).get("left_out"):
-            spec = _without_claims(run, held, found, spec)
-        result = run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
-    finally:
+        step1, result = _both_steps(run, view, held, found, plan)
+    except (WaitTimeout, AnswerLost, Unreachable):
+        raise  # the restore may still run: the hold stays, and the run that finds it ended gives it back
+    except KubedrError:
         locations.release_hold(kube, ark, run.config.name)
+        raise
+    locations.release_hold(kube, ark, run.config.name)
     mark(run, state=str(Objects.RESTORED))
     return {"cluster_objects": step1, "restore": result, "missing": [text_of(key) for key in plan.missing], "denied": {text_of(k): why for k, why in plan.denied.items()}}
+
+
+def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.ClaimVolume], plan: scope.Scope) -> tuple[Any, Any]:
+    ark = run.destination.ark
+    step1 = run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
+    spec = dict(plan.restore_spec)
+    if not ark.dialect.scoped_restore:
+        spec["includeClusterResources"] = False
+        run.step("volumes_elsewhere", "what does not lie on the SVM, as Ark restores it", lambda: _elsewhere(run, held, found))
+    if (view.record.get("objects") or {}).get("left_out"):
+        spec = _without_claims(run, held, found, spec)
+    return step1, run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
 
 
 def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple[dict[str, str], bool]:
     """Made where they are absent; what stands is left alone, as Ark leaves it."""
     seen: dict[str, str] = {}
     for name in plan.namespaces:
-        seen[f"namespaces/{name}"] = _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        seen[f"namespaces/{name}"] = "created" if ensure_namespace(run.destination.kube, name)[1] else "there"
     for needed in plan.objects:
-        kind, namespace, _name = needed.key
         manifest = held.get(*needed.key)
         if manifest is not None:
-            seen[str(needed)] = _create_absent(run, kind, namespace, stripped(manifest))
-        if kind == CRDS:
-            run.destination.kube.forget_resources()
+            seen[str(needed)] = _create_absent(run, needed.key[0], stripped(manifest))
     return seen, any(word == "created" for word in seen.values())
 
 
-def _create_absent(run: Run, group_resource: str, namespace: str, manifest: dict[str, Any]) -> str:
-    kube = run.destination.kube
+def _create_absent(run: Run, group_resource: str, manifest: dict[str, Any]) -> str:
     run.renew(run.destination)
-    resource = kube.resource(group_resource)
-    if resource is None:
-        raise ApiError("the cluster does not serve this kind", system=kube.system, operation="restore cluster objects", obj=group_resource, advice="Install what brings it, and run failover again.")
-    path = resource.path(namespace, str(manifest["metadata"]["name"]))
-
-    def send(_seen: object) -> None:
-        try:
-            kube.create(resource.path(namespace), manifest)
-        except Conflict:  # made by another group's run at this moment
-            return
-
-    _found, changed = act(kube, lambda: kube.get(path), lambda seen: seen is not None, send, what=f"create {group_resource}")
-    return "created" if changed else "there"
+    return "created" if ensure_present(run.destination.kube, group_resource, manifest)[1] else "there"
 
 
 def _elsewhere(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume]) -> tuple[dict[str, str], bool]:
@@ -189,14 +191,14 @@ def _elsewhere(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume])
     seen = {}
     for volume in [volume for volume in found if not volume.on_svm]:
         if volume.manifest is not None and not volume.reprovisioned:
-            seen[volume.pv] = _create_absent(run, "persistentvolumes", "", dict(volume.manifest))
+            seen[volume.pv] = _create_absent(run, "persistentvolumes", dict(volume.manifest))
             continue
         claim = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
         if claim is not None:
-            _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": volume.namespace}})
+            ensure_namespace(run.destination.kube, volume.namespace)
             fresh = _claim(claim)
             fresh["spec"].pop("volumeName", None)
-            seen[f"{volume.namespace}/{volume.claim}"] = _create_absent(run, "persistentvolumeclaims", volume.namespace, fresh)
+            seen[f"{volume.namespace}/{volume.claim}"] = _create_absent(run, "persistentvolumeclaims", fresh)
     return seen, any(word == "created" for word in seen.values())
 
 
@@ -213,8 +215,8 @@ def _without_claims(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVol
     for volume in found:
         manifest = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
         if volume.meets_data and manifest is not None:
-            _create_absent(run, "namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": volume.namespace}})
-            _create_absent(run, "persistentvolumeclaims", volume.namespace, _claim(manifest))
+            ensure_namespace(run.destination.kube, volume.namespace)
+            _create_absent(run, "persistentvolumeclaims", _claim(manifest))
     return {**spec, "excludedResources": ["persistentvolumeclaims", "persistentvolumes"]}
 
 
@@ -269,7 +271,7 @@ def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verificati
     """Compare with the backup once, against the SVM as it is now."""
     kube, ark = run.destination.kube, run.destination.ark
     held = contents(run, backup)
-    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view))
+    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
     plan = scope.plan(
         held, backup, run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects, label_selector=run.config.label_selector,
     )
@@ -281,8 +283,10 @@ def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verificati
 
 
 def context(view: View) -> Context:
-    """What this failover changed on purpose: replicas of the record, and PersistentVolumes made Retain."""
-    return Context()
+    """What was changed on purpose: the replicas of the record."""
+    counts = (view.record.get("replicas") or {}).get("counts") or {}
+    refs = {workloads.WorkloadRef.parse(name): int(count) for name, count in counts.items()}
+    return Context(replicas={(ref.resource, ref.namespace, ref.name): count for ref, count in refs.items()})
 
 
 def verify(run: Run, view: View) -> dict[str, Any]:

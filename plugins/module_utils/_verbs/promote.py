@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from .._dr.failover import View
 from .._dr.state import break_sent
@@ -40,9 +42,13 @@ def break_off(run: Run) -> tuple[Any, bool]:
     if not break_sent(record or {}):
         _record_intent(run, relation)
     run.guard(run.destination)
-    broken, changed = snapmirror.break_off(
-        run.destination.ontap, relation, force=True, deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen.state),
-    )
+    try:
+        broken, changed = snapmirror.break_off(
+            run.destination.ontap, relation, force=run.mode != "planned", deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen.state),
+        )
+    except (ApiError, JobFailed):
+        _mark_break_failed(run)
+        raise
     at, at_objects = instant(run.destination.ontap.server_time), instant(run.destination.kube.server_time)
 
     def note(found: dict[str, Any]) -> None:
@@ -51,6 +57,13 @@ def break_off(run: Run) -> tuple[Any, bool]:
 
     run.update(run.destination, note)
     return _brief(broken), changed
+
+
+def _mark_break_failed(run: Run) -> None:
+    """Only where the refusal is certain and the mirror is seen whole may the break count as not sent (law 8)."""
+    relation, svm = _relation(run), svms.find(run.destination.ontap, run.config.destination_svm)
+    if relation.state in ("snapmirrored", "paused") and svm is not None and svm.subtype == "dp_destination":
+        run.update(run.destination, lambda found: found["intent"]["break"].update(failed=True))
 
 
 def _record_intent(run: Run, relation: Relationship) -> None:
@@ -77,25 +90,40 @@ def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:
     return {"name": name, "created_at": instant(lag.snapshot_at) if lag and lag.snapshot_at else None}
 
 
-def export_rules(run: Run, clients: Iterable[str]) -> tuple[Any, bool]:
-    """Make every rule of the SVM let in exactly these clients, with the access it gave. The rules as found go into the record first."""
-    client, wanted = run.destination.ontap, tuple(clients)
+def export_rules(run: Run, view: View) -> tuple[Any, bool]:
+    """Make every rule of the SVM let in exactly the wanted clients. On the way out the rules as found go into the record first; on the way home they come from there."""
+    client = run.destination.ontap
     policies = [policy for policy in exports.read_policies(client, run.config.destination_svm) if policy.rules]
-    todo = [policy for policy in policies if set(_clients(policy)) != set(wanted)]
-    if not todo:
-        return {policy.name: list(_clients(policy)) for policy in policies}, False
-    as_found = {policy.name: [_rule_data(rule) for rule in policy.rules] for policy in todo}
+    todo = [policy for policy in policies if set(_clients(policy)) != view.wanted(policy.name)]
+    if todo and not run.config.home_is_destination:
+        _remember_rules(run, todo)
+    for policy in todo:
+        run.guard(run.destination)
+        exports.set_rules(client, policy, _rules_for(policy, view))
+    return {policy.name: sorted(view.wanted(policy.name)) for policy in policies}, bool(todo)
 
-    def remember(found: dict[str, Any]) -> None:
+
+def _remember_rules(run: Run, policies: Iterable[ExportPolicy]) -> None:
+    as_found = {policy.name: [_rule_data(rule) for rule in policy.rules] for policy in policies}
+
+    def change(found: dict[str, Any]) -> None:
         kept = found.get("exports") or {}
         same = kept.get("epoch") == found["epoch"]
         found["exports"] = {"epoch": found["epoch"], "as_found": {**as_found, **(kept.get("as_found") or {} if same else {})}}
 
-    run.update(run.destination, remember)
-    run.guard(run.destination)
-    for policy in todo:
-        exports.set_rules(client, policy, wanted_rules(policy, wanted))
-    return {policy.name: list(wanted) for policy in policies}, True
+    run.update(run.destination, change)
+
+
+def _rules_for(policy: ExportPolicy, view: View) -> list[ExportRule]:
+    before = ((view.record.get("exports") or {}).get("as_found") or {}).get(policy.name)
+    if before and policy.name in view.rules:
+        return [
+            ExportRule(
+                index=number, clients=tuple(rule["clients"]), protocols=tuple(rule["protocols"]), ro=tuple(rule["ro"]), rw=tuple(rule["rw"]), superuser=tuple(rule["superuser"]),
+            )
+            for number, rule in enumerate(before, 1)
+        ]
+    return wanted_rules(policy, tuple(sorted(view.wanted(policy.name))))
 
 
 def wanted_rules(policy: ExportPolicy, clients: tuple[str, ...]) -> list[ExportRule]:
@@ -138,7 +166,7 @@ def _start(run: Run, svm: Svm) -> bool:
 
 def view(run: Run, base: View) -> View:
     """The same view with the storage looked at again."""
-    return View(look_storage(run.destination, run.config.destination_svm), base.objects, base.clients)
+    return replace(base, storage=look_storage(run.destination, run.config.destination_svm))
 
 
 def _relation(run: Run) -> Relationship:

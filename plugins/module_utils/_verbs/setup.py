@@ -13,10 +13,11 @@ from .._dr.state import State, derive
 from .._dr.table import refusal
 from .._dr.words import Storage, Verb
 from .._errors import KubedrError, Refused, Unreachable
-from .._kube import location_setup, volumes
+from .._kube import location_setup, locations, volumes
 from .connect import Side
 from .look import look_both
-from .walk import Run
+from .steps import ABSENT
+from .walk import Change, Run
 
 
 def open_phase(run: Run) -> dict[str, Any]:
@@ -81,10 +82,12 @@ def objects_phase(run: Run) -> dict[str, Any]:
 def _location(run: Run, side: Side) -> None:
     wanted = side.config.ark.location
     if wanted:
+        was = locations.read(side.kube, side.ark)
+        before = {"provider": was.provider, "bucket": was.bucket} if was.found else ABSENT
         found, changed = location_setup.ensure(side.kube, side.ark, wanted, check_mode=run.env.check_mode)
         if changed:
             told = {"provider": wanted.get("provider"), "bucket": wanted.get("bucket")}
-            run.step(f"backup_location_{side.config.name}", told, lambda: (told, True))
+            run.step(f"backup_location_{side.config.name}", told, lambda: (told, True), before=before)
         if run.env.check_mode and not found.found:
             return
     location_setup.wait_available(side.kube, side.ark, run.config.timeouts["location"], lambda seen: run.env.reporter.progress(f"backup location of {side.config.name}: {seen.phase}"))
@@ -93,24 +96,26 @@ def _location(run: Run, side: Side) -> None:
 def _patch_policies(run: Run) -> None:
     claims = volumes.claims(run.source.kube, run.config.namespaces)
     names = {str((claim.get("spec") or {}).get("volumeName") or "") for claim in claims}
-    wrong = [pv["metadata"]["name"] for pv in volumes.pvs(run.source.kube) if pv["metadata"]["name"] in names and volumes.policy_of(pv) != "Retain"]
+    found = {str(pv["metadata"]["name"]): volumes.policy_of(pv) for pv in volumes.pvs(run.source.kube)}
+    wrong = {name: policy for name, policy in found.items() if name in names and policy != "Retain"}
     if not wrong:
         return
+    asked = dict.fromkeys(wrong, "Retain")
     if run.env.check_mode:
-        run.would("reclaim_policy", wrong)
+        run.would("reclaim_policy", asked, before=wrong)
         return
-    run.step("reclaim_policy", wrong, lambda: ({name: volumes.policy_of(volumes.retain(run.source.kube, name)[0]) for name in wrong}, True))
+    run.step("reclaim_policy", asked, lambda: ({name: volumes.policy_of(volumes.retain(run.source.kube, name)[0]) for name in wrong}, True), before=wrong)
 
 
 def facts_for_record(run: Run) -> dict[str, Any]:
     """What a failover must know of the source without asking it."""
     seen = look_both(run.config, run.source, run.destination, deep=False)
-    source, storage = seen.source_objects, seen.source_storage
-    if not isinstance(source, ObjectsSeen) or not isinstance(storage, StorageSeen):
-        raise KubedrError("the source stopped answering", operation="setup", obj=run.config.name, advice="Run setup again.")
+    source, destination, storage = seen.source_objects, seen.destination_objects, seen.source_storage
+    if not isinstance(source, ObjectsSeen) or not isinstance(destination, ObjectsSeen) or not isinstance(storage, StorageSeen):
+        raise KubedrError("a site stopped answering", operation="setup", obj=run.config.name, advice="Run setup again.")
     return {
         "group": run.config.name, "roles": {"source": run.config.source.name, "destination": run.config.destination.name},
-        "svms": {"source": run.config.source_svm, "destination": run.config.destination_svm}, "source_nodes": sorted(source.node_addresses),
+        "svms": {"source": run.config.source_svm, "destination": run.config.destination_svm}, "source_nodes": sorted(source.node_addresses), "destination_nodes": sorted(destination.node_addresses),
         "source_addresses": sorted(lif.address for lif in storage.lifs), "source_routes": storage.routes, "backup_schedule": run.config.backup_schedule,
     }
 
@@ -121,15 +126,19 @@ def _record(run: Run) -> None:
         record, _version = side.records(run.config).read()
         if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site"):
             continue
+        before = {key: record[key] for key in facts if key in record} if record else ABSENT
         if run.env.check_mode:
-            run.would(f"record_{side.config.name}", facts)
+            run.would(f"record_{side.config.name}", facts, before=before)
             continue
 
         def change(found: dict[str, Any]) -> None:
             found.update(facts)
             found.setdefault("active_site", run.config.source.name)
 
-        run.step(f"record_{side.config.name}", facts, lambda side=side, change=change: (_kept(run.update(side, change)), True))  # type: ignore[misc]
+        def write(side: Side = side, change: Change = change) -> tuple[Any, bool]:
+            return _kept(run.update(side, change)), True
+
+        run.step(f"record_{side.config.name}", facts, write, before=before)
 
 
 def _kept(record: Mapping[str, Any]) -> dict[str, Any]:

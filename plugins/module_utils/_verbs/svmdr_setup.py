@@ -228,7 +228,7 @@ def _initialize(steps: Steps, client: OntapClient, relation: Relationship, timeo
         return (relation, False) if ready else snapmirror.initialize(client, relation, timeout, watch)
 
     done = steps.step("baseline", relation.path, baseline, _view)
-    return replace(done, state="snapmirrored", healthy=True) if steps.env.check_mode else done
+    return replace(relation, state="snapmirrored", healthy=True) if steps.env.check_mode else done
 
 
 def _view(relation: Relationship | None) -> Any:

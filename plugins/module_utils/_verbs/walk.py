@@ -33,7 +33,18 @@ class Run:
     destination: Side
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    diff: dict[str, dict[str, Any]] = field(default_factory=lambda: {"before": {}, "after": {}})
     _renewed: float = field(default=-1e9, repr=False)
+
+    @property
+    def mode(self) -> str:
+        """``planned``, ``unplanned``, or empty for verbs that have no mode."""
+        return str(self.options.get("mode") or "")
+
+    @property
+    def other_role(self) -> str:
+        """The role, given at set-up, of the side that is not to serve."""
+        return "destination" if self.config.home_is_destination else "source"
 
     @property
     def owner(self) -> Owner:
@@ -46,19 +57,32 @@ class Run:
         """Whether any step changed anything."""
         return any(step["changed"] for step in self.steps)
 
-    def step(self, name: str, asked: Any, act: Callable[[], tuple[Any, bool]]) -> Any:
-        """Do one step and tell it to the reporter before and after. ``act`` returns what it saw afterwards, JSON-serialisable, and whether it changed anything."""
+    def step(self, name: str, asked: Any, act: Callable[[], tuple[Any, bool]], before: Any = None) -> Any:
+        """Do one step and tell it to the reporter before and after.
+
+        Args:
+            asked: what it will do, for the evidence and the diff.
+            act: returns what it saw afterwards, JSON-serialisable, and whether it changed anything.
+            before: what was there, for the diff.
+        """
         self.env.reporter.step_started(name, asked)
         seen, changed = act()
+        if changed:
+            self._differs(name, before, asked)
         self.steps.append({"name": name, "changed": changed, "seen": seen})
         self.env.reporter.step_ended(name, seen, changed)
         return seen
 
-    def would(self, name: str, asked: Any) -> None:
+    def would(self, name: str, asked: Any, before: Any = None) -> None:
         """The same in check mode: what a run would do."""
+        self._differs(name, before, asked)
         self.steps.append({"name": name, "changed": True, "seen": None, "asked": asked})
         self.env.reporter.step_started(name, asked)
         self.env.reporter.step_ended(name, None, True)
+
+    def _differs(self, name: str, before: Any, asked: Any) -> None:
+        self.diff["before"][name] = "not done" if before is None else before
+        self.diff["after"][name] = asked
 
     def update(self, side: Side, change: Change) -> dict[str, Any]:
         """Change the group's record on one side. ``change`` edits the dict in place and may run more than once."""

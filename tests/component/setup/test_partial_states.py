@@ -17,7 +17,6 @@ from ansible_collections.kubedr.ontap.tests.support.partial import PARTIAL, SLOW
 from .conftest import Stage, told
 
 Staged = Callable[..., Stage]
-ALLOWED_ADDRESS = {"LIF with another address"}
 
 
 @cache
@@ -54,16 +53,17 @@ def test_from_every_partial_state(stage: Staged, name: str) -> None:
 def test_from_a_baseline_that_is_not_done(stage: Staged, name: str) -> None:
     made = stage(latency="realistic")
     SLOW[name](made.hand)
-    assert made.state()["storage"] in ("initializing", "unprotected")
-    finish(made)
+    assert made.state()["storage"] == "initializing"
+    finish(made, moving=name == "baseline under way")
 
 
-def finish(made: Stage) -> None:
-    """Prediction, run, second run."""
+def finish(made: Stage, moving: bool = False) -> None:
+    """Prediction, run, second run. Where the state is moving by itself the prediction is not compared."""
     before = made.writes()
     predicted = told(made.play(check=True))
     assert made.writes() == before
-    assert told(made.play()) == predicted
+    done = told(made.play())
+    assert moving or [pair for pair in zip(predicted, done, strict=True) if pair[0] != pair[1]] == []
     assert made.state()["storage"] == "protected"
     before = made.writes()
     assert [entry for entry in told(made.play()) if entry["changed"] or entry["steps"]] == []

@@ -22,6 +22,9 @@ PROOF = {"epoch": 2, "fence": {"kind": "proof", "epoch": 2}}
 STATED = {"epoch": 2, "fence": {"kind": "statement", "epoch": 2}}
 INTENT = {"epoch": 2, "intent": {"break": {"epoch": 2}}}
 SERVING = storage(state="running", subtype="default", incoming=relation("broken_off"))
+HOME = {"epoch": 3, "run": {"verb": "failback", "epoch": 3}}
+HOME_UP = storage("tokyo", "running", "default", relation("broken_off"))
+HOME_HALF = storage("tokyo", "stopped", "default", relation("broken_off"))
 RPO = 1800.0
 
 CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
@@ -29,8 +32,8 @@ CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
     ("empty destination", storage(), SOURCE_UP, None, Storage.UNPROTECTED),
     ("destination with data, unexplained", storage(state="running", subtype="default"), SOURCE_UP, None, Storage.UNKNOWN),
     ("destination with data, released", storage(state="running", subtype="default"), SOURCE_UP, {"released": True}, Storage.UNPROTECTED),
-    ("destination with data, reprotect under way", storage(state="running", subtype="default"), SOURCE_DOWN, {"run": {"verb": "reprotect"}}, Storage.REPROTECTING),
-    ("destination with data, failback under way", storage(state="stopped", subtype="default"), SOURCE_DOWN, {"run": {"verb": "failback"}}, Storage.FAILING_BACK),
+    ("destination with data, reprotect under way", storage(state="running", subtype="default"), SOURCE_DOWN, {"epoch": 2, "reprotect": {"epoch": 2}}, Storage.REPROTECTING),
+    ("destination with data, going home", storage(state="stopped", subtype="default"), HOME_HALF, HOME, Storage.FAILING_BACK),
     ("baseline", storage(incoming=relation("uninitialized", lag_seconds=None)), SOURCE_UP, None, Storage.INITIALIZING),
     ("in step", storage(incoming=relation()), SOURCE_UP, None, Storage.PROTECTED),
     ("lag at the RPO", storage(incoming=relation(lag_seconds=RPO)), SOURCE_UP, None, Storage.PROTECTED),
@@ -53,7 +56,13 @@ CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
     ("reverse resyncing", SERVING, storage("tokyo", "stopped", "dp_destination", relation("snapmirrored", transferring=True)), STATED, Storage.REPROTECTING),
     ("reverse in step", SERVING, storage("tokyo", "stopped", "dp_destination", relation()), STATED, Storage.REPROTECTED),
     ("home, unexplained", storage(state="stopped", subtype="default", incoming=relation("broken_off")), SOURCE_UP, None, Storage.UNKNOWN),
-    ("home, by failback", storage(state="stopped", subtype="default", incoming=relation("broken_off")), SOURCE_UP, {"run": {"verb": "failback"}}, Storage.FAILED_BACK),
+    ("home, by failback", storage(state="stopped", subtype="default", incoming=relation("broken_off")), HOME_UP, HOME, Storage.FAILED_BACK),
+    ("home, the reverse still a mirror", storage(state="stopped", subtype="default", incoming=relation("broken_off")), storage("tokyo", "stopped", "dp_destination", relation("paused")), HOME, Storage.FAILING_BACK),
+    ("home, the other side silent", DEAD, HOME_UP, HOME, Storage.FAILED_BACK_UNFENCED),
+    ("home, the other side silent, proved", DEAD, HOME_UP, {**HOME, "fence": {"kind": "proof", "epoch": 3}}, Storage.FAILED_BACK),
+    ("home, the other side still running", storage(state="running", subtype="default", incoming=relation("broken_off")), HOME_UP, HOME, Storage.SPLIT_BRAIN),
+    ("home and resynced, the reverse not cleared away", storage(incoming=relation()), HOME_UP, HOME, Storage.FAILING_BACK),
+    ("home and in step again", storage(incoming=relation()), SOURCE_UP, HOME, Storage.PROTECTED),
     ("both silent", DEAD, DEAD, None, Storage.UNKNOWN),
     ("destination silent", DEAD, SOURCE_UP, None, Storage.UNKNOWN),
     ("destination silent while active", DEAD, storage("tokyo", "stopped", "dp_destination", relation()), None, Storage.ACTIVE_UNREACHABLE),
@@ -69,7 +78,7 @@ def every_observation() -> Any:
     relations = [None, *(relation(s, healthy=h, lag_seconds=lag) for s in ("uninitialized", "snapmirrored", "paused", "broken_off") for h in (True, False) for lag in (None, 1.0, 9999.0))]
     svms = [("", "default"), *itertools.product(("running", "stopped", "starting", "stopping"), ("default", "dp_destination"))]
     sides = [NOT_ASKED, DEAD, *(storage("x", state, subtype, incoming) for (state, subtype), incoming in itertools.product(svms, relations))]
-    records = [None, INTENT, PROOF, STATED, {"epoch": 2, "run": {"verb": "failback"}}, {"epoch": 2, "run": {"verb": "reprotect"}}, {"released": True}]
+    records = [None, INTENT, PROOF, STATED, {"epoch": 2, "run": {"verb": "failback", "epoch": 2}}, {"epoch": 2, "reprotect": {"epoch": 2}}, {"released": True}]
     return itertools.product(sides, sides[:2] + sides[2::7], records)
 
 
