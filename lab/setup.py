@@ -19,6 +19,7 @@ BROUGHT = {
     "application": HERE.parent / "examples" / "application",
     "real/sources/controlplane": HERE / "controlplane",
     "real/sources/velero": HERE / "velero",
+    "real/rbac": HERE.parent / "examples" / "rbac",
 }
 """Folder in the installed package to where its files are."""
 

@@ -1,3 +1,8 @@
+// Copyright (c) 2026, the kubedr.ontap authors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// etcd as kubernetes' own go.mod names it. Kubernetes requires its staging modules at v0.0.0, so each needs a replacement.
 module kubedr.dev/lab/controlplane
 
 go 1.24.0

@@ -22,7 +22,9 @@ def write_access(folder: Folder, lab: Lab, secrets: Secrets) -> None:
     _write(folder.path / "inventory.yml", inventory(folder, lab, secrets))
     for site in SITES:
         address = f"https://127.0.0.1:{lab.parts[f'{site}-kubernetes'].api_port}"
-        _write(folder.path / f"{site}.kubeconfig", kubeconfig(site, address, ca, secrets.kubernetes[site]))
+        admin = secrets.kubernetes[site]
+        users = {site: secrets.collection[site], f"{site}-admin": admin} if lab.settings.kubernetes == "real" else {site: admin}
+        _write(folder.path / f"{site}.kubeconfig", kubeconfig(site, address, ca, users))
 
 
 def inventory(folder: Folder, lab: Lab, secrets: Secrets) -> dict[str, Any]:
@@ -55,13 +57,13 @@ def _site(folder: Folder, lab: Lab, secrets: Secrets, site: str) -> dict[str, An
     }
 
 
-def kubeconfig(site: str, address: str, ca: bytes, token: str) -> dict[str, Any]:
-    """For kubectl and the client libraries; cluster, user and context bear the site's name."""
+def kubeconfig(site: str, address: str, ca: bytes, users: dict[str, str]) -> dict[str, Any]:
+    """For kubectl and the client libraries. ``users``: name to token; each has a context of its name, the first the current one."""
     return {
-        "apiVersion": "v1", "kind": "Config", "current-context": site,
+        "apiVersion": "v1", "kind": "Config", "current-context": next(iter(users)),
         "clusters": [{"name": site, "cluster": {"server": address, "certificate-authority-data": base64.b64encode(ca).decode()}}],
-        "users": [{"name": site, "user": {"token": token}}],
-        "contexts": [{"name": site, "context": {"cluster": site, "user": site}}],
+        "users": [{"name": user, "user": {"token": token}} for user, token in users.items()],
+        "contexts": [{"name": user, "context": {"cluster": site, "user": user}} for user in users],
     }
 
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from base64 import b64encode
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,18 +113,23 @@ def basic(password: str) -> str:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Passwords of the ONTAP clusters and tokens of the Kubernetes clusters by site; the bucket's token and signing key."""
+    """Passwords of the ONTAP clusters and tokens of the Kubernetes clusters by site; the bucket's token and signing key.
+
+    ``collection`` holds, by site of a real Kubernetes, the token of the user with no more rights than the collection needs.
+    """
 
     ontap: dict[str, str]
     kubernetes: dict[str, str]
     bucket_token: str
     bucket_secret: str
+    collection: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Secrets:
         """New ones, unlike any other lab's."""
-        words = [secrets.token_urlsafe(18) for _ in range(6)]
-        return cls(dict(zip(SITES, words[:2], strict=True)), dict(zip(SITES, words[2:4], strict=True)), words[4], words[5])
+        words = [secrets.token_urlsafe(18) for _ in range(8)]
+        by_site = [dict(zip(SITES, words[first : first + 2], strict=True)) for first in (0, 2, 4)]
+        return cls(by_site[0], by_site[1], words[6], words[7], by_site[2])
 
     @classmethod
     def fixed(cls) -> Secrets:

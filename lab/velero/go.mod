@@ -1,3 +1,8 @@
+// Copyright (c) 2026, the kubedr.ontap authors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// The replacement of kopia is Velero's own, which a module that requires Velero does not inherit.
 module kubedr.dev/lab/velero
 
 go 1.26.0

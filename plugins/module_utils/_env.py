@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any, Callable, Sequence
 
 from ._clock import Clock, SystemClock
 from ._http import Transport
@@ -80,6 +81,26 @@ def _first_line(path: str) -> str:
         return ""
 
 
+Together = Callable[[Sequence[Callable[[], Any]]], "list[Any]"]
+"""Asks several things that do not depend on each other. Returns their answers in order; the first error, in that order, is raised when all have ended."""
+
+AT_ONCE = 4
+"""Requests under way at a time, of one run: each needs a connection of its own, and many groups may run side by side."""
+
+
+def in_turn(asks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """One after another: deterministic, for simulated worlds and for clients of their own."""
+    return [ask() for ask in asks]
+
+
+def at_once(asks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Side by side, in threads that have ended when this returns."""
+    if len(asks) < 2:
+        return in_turn(asks)
+    with ThreadPoolExecutor(min(AT_ONCE, len(asks))) as pool:
+        return [begun.result() for begun in [pool.submit(ask) for ask in asks]]
+
+
 @dataclass
 class Env:
     """Everything a ``run(params, env)`` may use. It opens connections only through this."""
@@ -94,3 +115,4 @@ class Env:
     process_alive: Callable[[Process], bool] = field(default=still_alive)
     check_mode: bool = False
     diff: bool = False
+    together: Together = in_turn

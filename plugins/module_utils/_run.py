@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._argspec import ArgumentSpec
-from ._env import Env
+from ._env import Env, at_once
 from ._errors import KubedrError
 from ._fetch import fetch_signed
 from ._kube.transport import KubernetesTransport
@@ -62,6 +62,7 @@ def system_env(reporter: Reporter | None = None, *, check_mode: bool = False, di
     """The real world: system clock, real transports. Nothing is connected yet."""
     return Env(
         open_ontap=RequestsTransport, open_kube=KubernetesTransport, fetch=fetch_signed, reporter=reporter or Silent(), check_mode=check_mode, diff=diff,
+        together=at_once,
     )
 
 

@@ -38,7 +38,7 @@ options:
   phase:
     type: str
     required: true
-    choices: [open, decide, promote, volumes, restore, verify, workloads, storage, objects, close]
+    choices: [open, decide, promote, volumes, restore, verify, workloads, storage, objects, prepare, sync, rollback, fence, reverse, clear, close]
     description: Which part of it.
   run_id:
     type: str
@@ -97,10 +97,6 @@ run_id:
   returned: success
   type: str
   sample: 20260131T030405Z-failover-0a1b2c
-diff:
-  description: What was there before and what is after, by step.
-  returned: with C(--diff)
-  type: dict
 state:
   description: The protection state that was seen.
   returned: for phases that look at it

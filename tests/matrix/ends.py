@@ -10,15 +10,17 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from kubedr_lab.pocket import PocketLab
 from kubedr_lab.settings import SITES
 
 ALLOWED: dict[str, str] = {
-    "record/*/lease": "a run that was killed or failed leaves its lease; it runs out by itself, and the next run takes it over",
+    "record/*/lease*": "a run that was killed or failed leaves its lease; it runs out by itself. A next run that finds everything done takes none and writes nothing",
     "record/*/digests": "one entry for each run that ended: ids and times",
     "record/*/*at": "times",
+    "record/*/broken/at_objects": "a time",
     "record/*/run/began": "a time",
     "record/*/intent/break/relationship": "an id",
     "record/*/restores*": "a restore that failed is made anew under the next number: how many it took may differ, how the last one ended may not",
@@ -31,7 +33,8 @@ ALLOWED: dict[str, str] = {
 }
 """path pattern -> why two right ends may differ there."""
 
-VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "generation", "observedGeneration", "managedFields", "podIP"}
+VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "generation", "observedGeneration", "managedFields", "clusterIP", "clusterIPs", "nodePort"}
+"""What a server or a controller gives to an object anew each time: ids, versions, addresses."""
 UNCOMPARED_KINDS: dict[str, str] = {
     "backups.velero.io": "written by schedules as time passes; the one that was restored is named in the record",
     "backups.ark.heptio.com": "as above",
@@ -107,17 +110,28 @@ def kube_end(lab: PocketLab, site: str) -> dict[str, Any]:
     """Every object but those of UNCOMPARED_KINDS and the records: labels and other metadata as they are, the rest as a digest."""
     found: dict[str, Any] = {}
     store = lab.parts[f"{site}-kubernetes"].store
+    claims = {f"pvc-{claim['metadata']['uid']}": f"volume of {key}" for key, claim in entries(lab, site, "kubernetes", "kube.persistentvolumeclaims")}
     for kind in store._kinds:
         resource = kind.removeprefix("kube.")
         if resource == kind or resource in UNCOMPARED_KINDS:
             continue
-        for key, record in entries(lab, site, "kubernetes", kind):
+        for key, stored in store.items(kind):
             if not key.rpartition("/")[2].startswith("kubedr-"):
-                found[f"{resource} {key}"] = _object(clean(record))
+                text = stored.decode() if isinstance(stored, bytes) else json.dumps(stored)
+                found[f"{resource} {_renamed(key, claims)}"] = _object(_renamed(text, claims))
     return found
 
 
-def _object(record: dict[str, Any]) -> dict[str, Any]:
+def _renamed(text: str, names: dict[str, str]) -> str:
+    """Volumes that were provisioned for a claim of this cluster bear its uid in their name and path."""
+    for name, instead in names.items():
+        text = text.replace(name, instead)
+    return text
+
+
+@lru_cache(maxsize=50000)
+def _object(text: str) -> dict[str, Any]:
+    record = clean(json.loads(text))
     metadata = record.pop("metadata")
     reference = (record.get("spec") or {}).pop("claimRef", None) if record.get("kind") == "PersistentVolume" else None
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]

@@ -75,11 +75,12 @@ class Watch:
             self._find("the break was sent before intent and backup were in the record")
 
 
-def after_end(lab: PocketLab, group: str, *, clean: bool, downloads: int = 0) -> list[str]:
+def after_end(lab: PocketLab, group: str, *, clean: str = "", downloads: int = 0) -> list[str]:
     """What must hold when a run has ended.
 
     Args:
-        clean: it ended right, so that nothing of it is left. Otherwise its lease and its hold may stand: the lease runs out, the hold is released by the next run.
+        clean: the id of the run, where it ended right, so that nothing of it is left. Otherwise its lease and its hold may stand: the lease runs out, the hold is
+            released by the next run.
         downloads: so many DownloadRequests may be left, because the calls that make and delete them went wrong; they expire by themselves.
     """
     found = []
@@ -101,14 +102,14 @@ def _location(lab: PocketLab, site: str) -> list[str]:
     ]
 
 
-def _record(lab: PocketLab, site: str, group: str, clean: bool) -> list[str]:
+def _record(lab: PocketLab, site: str, group: str, clean: str) -> list[str]:
     record = record_of(lab, site, group)
     if record is None:
         return []
     found = [f"the record of {site} {problem}" for problem in _inconsistencies(record)]
     lease = record.get("lease")
-    if lease and clean:
-        found.append(f"the lease of {lease.get('run_id')} is left at {site}")
+    if lease and clean and lease.get("run_id") == clean:
+        found.append(f"the lease of {clean} is left at {site}")
     if lease:
         expires, renewed = parse_instant(lease.get("expires_at")), parse_instant(lease.get("renewed_at"))
         if not expires or not renewed or (expires - renewed).total_seconds() > TTL_SECONDS:

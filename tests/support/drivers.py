@@ -45,6 +45,32 @@ def failover_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
         yield "dr_phase", {"group": group, "verb": "failover", "phase": phase, "mode": "unplanned", **options}
 
 
+PROMOTION = ("prepare", "workloads", "sync", "decide", "promote", "volumes", "restore", "verify")
+
+
+def planned_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
+    """The tasks of the role ``failover`` with ``dr_mode=planned``."""
+    for phase in ("open", *PROMOTION, "close"):
+        yield "dr_phase", {"group": group, "verb": "failover", "phase": phase, "mode": "planned", **options}
+
+
+def reprotect_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
+    """The tasks of the role ``reprotect``."""
+    for phase in ("open", "fence", "reverse", "clear", "objects", "close"):
+        yield "dr_phase", {"group": group, "verb": "reprotect", "phase": phase, **options}
+
+
+def failback_tasks(group: Mapping[str, Any], mode: str = "planned", **options: Any) -> Iterator[Task]:
+    """The tasks of the role ``failback``."""
+    for phase in ("open", *PROMOTION, "fence", "reverse", "clear", "close"):
+        yield "dr_phase", {"group": group, "verb": "failback", "phase": phase, "mode": mode, **options}
+
+
+def rollback_tasks(group: Mapping[str, Any], verb: str = "failover") -> Iterator[Task]:
+    """What the roles do when a planned verb failed."""
+    yield "dr_phase", {"group": group, "verb": verb, "phase": "rollback", "mode": "planned"}
+
+
 def fence_tasks(group: Mapping[str, Any], fence: str = "") -> Iterator[Task]:
     """The tasks of the role ``fence``."""
     for phase in ("open", "workloads", "storage", "close"):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -47,7 +48,7 @@ class Child:
         self._folder, self._command, self._environment = folder, list(command), dict(environment or {})
 
     async def keep(self) -> None:
-        """Run it for ever."""
+        """Run it for ever; cancelled, it is killed."""
         while True:
             with open(self._folder / f"{self.name}.log", "ab") as log:
                 process = await asyncio.create_subprocess_exec(
@@ -55,6 +56,11 @@ class Child:
                     preexec_fn=_with_parent(),
                 )
             (self._folder / f"{self.name}.pid").write_text(str(process.pid))
-            status = await process.wait()
+            try:
+                status = await process.wait()
+            except asyncio.CancelledError:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                raise
             print(f"{self.name} ended with status {status}; it is started again in {AGAIN:g} s", flush=True)
             await asyncio.sleep(AGAIN)

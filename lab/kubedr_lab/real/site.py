@@ -65,22 +65,26 @@ class ControlPlane:
     server: str = field(init=False, default="")
 
     async def start(self) -> None:
-        """Return when the API server is ready.
+        """Return when the API server is ready and the controllers run.
 
         Raises:
-            LabError: it is not, after a minute.
+            LabError: the API server is not ready after a minute.
         """
+        await self.start_api()
+        self._run("controller-manager", ["controller-manager", *self._manager_flags()])
+
+    async def start_api(self) -> None:
+        """The API server and its store alone; LabError as ``start``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         port, clients, peers = free_port(), free_port(), free_port()
         self.server = f"https://127.0.0.1:{port}"
         self._write_keys()
-        self._write("kubeconfig", yaml.safe_dump(kubeconfig(self.name, self.server, self.ca.read_bytes(), self.admin.token)))
+        self._write("kubeconfig", yaml.safe_dump(kubeconfig(self.name, self.server, self.ca.read_bytes(), {self.admin.name: self.admin.token})))
         self._write("tokens.csv", "".join(_token_line(user) for user in (self.admin, *self.users)))
         store = f"http://127.0.0.1:{clients}"
         self._run("etcd", ["etcd", "-data-dir", str(self.folder / "etcd"), "-client-url", store, "-peer-url", f"http://127.0.0.1:{peers}"])
         self._run("apiserver", ["apiserver", *self._apiserver_flags(port, store)])
         await self._ready()
-        self._run("controller-manager", ["controller-manager", *self._manager_flags()])
 
     def start_velero(self, namespace: str) -> None:
         """Velero's server. Its metrics listen on a port of the kernel's choice, so that two sites fit on one machine."""

@@ -9,11 +9,13 @@ import asyncio
 import base64
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .. import kube_seed
+from ..app import KINDS
 from ..clock import LabClock
 from ..controllers import api as kinds
 from ..controllers.api import Api, Kind, meta
@@ -32,6 +34,10 @@ from .site import PATIENCE, ControlPlane, credentials_file
 ACCESS_KEY = "kubedr-lab"
 """The S3 user of both sites."""
 CREDENTIALS = {"name": "cloud-credentials", "key": "cloud"}
+COLLECTION = "kubedr"
+"""The user with the rights that the collection needs, and no more."""
+RIGHTS = next(filter(Path.is_dir, (Path(__file__).with_name("rbac"), Path(__file__).resolve().parents[3] / "examples" / "rbac")), Path()) / "kubedr.yaml"
+"""In an installed lab inside the package, otherwise where the repository has it."""
 POLL = 0.3
 """Seconds between two looks of the nodes and the provisioner for changes made by others."""
 SEEDED = "seeded"
@@ -95,12 +101,23 @@ async def _seed(site: str, settings: Settings, port: KubePort, clock: LabClock, 
     text = await asyncio.to_thread(binaries.crds)
     for crd in [*velero_crds(text), *load_crds("trident.netapp.io")]:
         await api.create(kinds.CRDS, crd)
-    await _established(port)
+    await served(port)
     await api.create(kinds.NAMESPACES, {"metadata": {"name": namespace}})
     secret = base64.b64encode(credentials_file(ACCESS_KEY, store_secret).encode()).decode()
     metadata = {"namespace": namespace, "name": CREDENTIALS["name"]}
     await api.create(kinds.SECRETS, {"metadata": metadata, "type": "Opaque", "data": {CREDENTIALS["key"]: secret}})
     await kube_seed.seed(port, site_seed(site, settings, clock, location(store_url)))
+    for obj in rights(RIGHTS.read_text()):
+        await api.create(KINDS[obj["kind"]], obj)
+
+
+def rights(text: str) -> list[Obj]:
+    """The manifests that give a ServiceAccount the collection's rights, with the lab's user beside it."""
+    found: list[Obj] = [document for document in yaml.safe_load_all(text) if document]
+    for obj in found:
+        if "subjects" in obj:
+            obj["subjects"].append({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": COLLECTION})
+    return found
 
 
 def velero_crds(text: str) -> list[Obj]:
@@ -110,7 +127,8 @@ def velero_crds(text: str) -> list[Obj]:
     return [item for item in objects if item["kind"] == "CustomResourceDefinition"]
 
 
-async def _established(port: KubePort) -> None:
+async def served(port: KubePort) -> None:
+    """Until every CRD is served. Raises LabError after a minute."""
     end = time.monotonic() + PATIENCE
     while True:
         open_ones = [meta(crd)["name"] for crd in await Api(port).list(kinds.CRDS) if not established(crd)]

@@ -149,8 +149,9 @@ async def serve_kubernetes(host: Host) -> None:
 async def _real_kubernetes(host: Host, ontap: HttpOntap, planes: list[DataPort]) -> Station:
     part, site = host.part, host.part.site
     admin = User(host.secrets.kubernetes[site], "kubedr-lab-admin", ("system:masters",))
+    collection = User(host.secrets.collection[site], station.COLLECTION)
     folder, certificate, key = (host.folder.part_file(part.name, suffix) for suffix in ("d", "pem", "key"))
-    plane = ControlPlane(site, folder, certificate, key, host.folder.path / "ca.pem", admin, (), host.spawn)
+    plane = ControlPlane(site, folder, certificate, key, host.folder.path / "ca.pem", admin, (collection,), host.spawn)
     store_url = f"http://127.0.0.1:{host.lab.parts['store'].api_port}"
     return await station.start(site, host.settings, plane, ontap, planes, host.clock, store_url, host.secrets.bucket_secret)
 

@@ -157,7 +157,7 @@ def at_a_glance(backup: BackupLike, rules: Rules) -> str | None:
         return f"it was written by {'schedule ' + backup.schedule if backup.schedule else 'no schedule'}, not by {rules.schedule} or by this run"
     if backup.expires_at is not None and backup.expires_at <= rules.now:
         return f"it expired at {backup.expires_at:%Y-%m-%dT%H:%M:%SZ}"
-    if rules.scaled_down_at is not None and backup.started_at >= rules.scaled_down_at:
+    if rules.scaled_down_at is not None and backup.name not in rules.own and backup.started_at >= rules.scaled_down_at:
         return f"it started after the workloads were scaled down at {rules.scaled_down_at:%Y-%m-%dT%H:%M:%SZ}"
     missing = [name for name in rules.namespaces if not _asked_for(name, backup)]
     return f"it was not asked to hold namespace {', '.join(missing)}" if missing else None

@@ -106,7 +106,7 @@ def _reverse(reverse: RelationSeen) -> tuple[Storage, str]:
 
 
 def _mirror(forward: RelationSeen, source: StorageSeen | NoAnswer, record: Mapping[str, Any], rpo_seconds: float) -> tuple[Storage, str]:
-    if break_sent(record):
+    if break_sent(record) and not going_home(record):
         return Storage.FAILING_OVER, "a break was sent in this epoch, and the relationship is not broken off yet"
     if forward.state == "uninitialized":
         return Storage.INITIALIZING, "the baseline transfer has not ended"
@@ -149,6 +149,18 @@ def going_home(record: Mapping[str, Any]) -> bool:
     """Whether the newest promotion is a failback: from then on the source is the side that serves."""
     run = record.get("run") or {}
     return run.get("verb") == str(Verb.FAILBACK) and run.get("epoch") == record.get("epoch")
+
+
+def fence_at_destination(state: State, record: Mapping[str, Any], source_site: str) -> bool:
+    """Which side ``fence`` stops: the one whose going down the next promotion needs, or the one that came back without being the active side.
+
+    False: the source, which is the common case.
+    """
+    if state.storage in (Storage.REPROTECTED, Storage.FAILING_BACK, Storage.FAILED_BACK, Storage.FAILED_BACK_UNFENCED):
+        return True
+    if state.storage is Storage.ACTIVE_UNREACHABLE:
+        return state.active == "destination"
+    return state.storage is Storage.SPLIT_BRAIN and record.get("active_site") == source_site
 
 
 def _home(destination: StorageSeen | NoAnswer, source: StorageSeen | NoAnswer, record: Mapping[str, Any]) -> tuple[Storage, str] | None:

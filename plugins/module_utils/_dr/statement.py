@@ -120,13 +120,13 @@ def judge_statement(statement: Statement, other_site: str, survivor: StorageSeen
         )
 
 
-def proof_stands(proof: Mapping[str, Any] | None, epoch: int, survivor: StorageSeen) -> tuple[bool, str]:
+def proof_stands(proof: Mapping[str, Any] | None, epoch: int, survivor: StorageSeen, site: str) -> tuple[bool, str]:
     """Whether ``fence`` left proof that still holds: both halves, of this epoch, and nothing seen of the other side since.
 
     Returns: whether it stands, and why not.
     """
-    if not proof:
-        return False, "no proof was left by fence"
+    if not proof or proof.get("site") != site:
+        return False, f"no proof about {site} was left by fence"
     if not proof.get("storage") or not proof.get("workloads"):
         missing = " and ".join(half for half in ("storage", "workloads") if not proof.get(half))
         return False, f"fence could not see the {missing} half"

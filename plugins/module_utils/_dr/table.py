@@ -23,48 +23,57 @@ class No:
 
 S = Storage
 _LOOK = "Run status with both sites reachable, and look at what it says of each system."
-_DONE_ELSEWHERE = "The group serves at the other site."
 
-NOT_YET: dict[tuple[Verb, Mode | None], No] = {
-    (Verb.FAILOVER, Mode.PLANNED): No("not_yet", "a planned failover is not part of this release yet", "Use dr_mode=unplanned after fence, or wait for the release that brings it."),
-    **{
-        (verb, None): No("not_yet", f"{verb} is not part of this release yet", "Nothing was touched. See the release notes.")
-        for verb in (Verb.REPROTECT, Verb.FAILBACK, Verb.DRILL, Verb.DRILL_CLEANUP, Verb.TEARDOWN)
-    },
+NOT_YET: dict[Verb, No] = {
+    verb: No("not_yet", f"{verb} is not part of this release yet", "Nothing was touched. See the release notes.") for verb in (Verb.DRILL, Verb.DRILL_CLEANUP, Verb.TEARDOWN)
 }
 
 _UNKNOWN = No("unknown_state", "not enough could be seen to act safely", _LOOK)
 _SPLIT = No("split_brain", "both SVMs are writable and running", "Run fence: it stops the side that the record does not name as active.")
+_UNPROTECTED = No("unprotected", "there is no mirror", "Run setup first.")
+_BASELINE = No("initializing", "the baseline transfer has not ended: the destination holds no whole copy", "Wait for setup to finish the baseline.")
+_AWAY = No("reversed", "the group serves at the destination already", "The way back is reprotect, then failback.")
+_HALF_HOME = No("failing_back", "a failback is under way", "Run failback to its end.")
+_NOT_RESYNCED = No("failing_back", "the forward resync is not done yet: the destination's copy is old", "Run failback with dr_mode=planned to its end.")
+_SILENT = No("active_unreachable", "the side that serves gives no answer", "Wait for it, or use dr_mode=unplanned with a statement.")
+_HALF_OVER = No("failing_over", "a failover is under way", "Run failover to its end.")
+_HOME = No("at_home", "the group serves at its source", "There is nothing to bring home.")
+_NOT_REVERSED = No("not_reprotected", "the source holds no mirror of the destination yet", "Run reprotect first.")
+_WRONG_WAY = No("failed_over", "the group serves at the destination: set-up would resync towards the wrong side", "Run reprotect, then failback.")
+_FENCED = No("source_fenced", "the source SVM is stopped", "Run fence with dr_fence=lift, or failover.")
 
-REFUSALS: dict[Verb, dict[Storage, No]] = {
-    Verb.SETUP: {
-        S.FENCED: No("source_fenced", "the source SVM is stopped", "Run fence with dr_fence=lift, or failover."),
-        S.ACTIVE_UNREACHABLE: No("source_unreachable", "the active side gives no answer, and set-up needs both sites", "Wait for it, or run failover."),
-        S.FAILING_OVER: No("failed_over", "a failover is under way: set-up would resync towards the wrong side", "Run failover to its end."),
-        S.FAILED_OVER: No("failed_over", "the group serves at the destination: set-up would resync towards the wrong side", "Run reprotect, then failback."),
-        S.FAILED_OVER_UNFENCED: No("failed_over", "the group serves at the destination: set-up would resync towards the wrong side", "Run reprotect, then failback."),
-        S.SPLIT_BRAIN: _SPLIT,
-        S.REPROTECTING: No("reversed", "the relationship runs the other way", "Run reprotect to its end, then failback."),
-        S.REPROTECTED: No("reversed", "the relationship runs the other way", "Run failback."),
-        S.FAILING_BACK: No("failing_back", "a failback is under way", "Run failback to its end."),
-        S.FAILED_BACK: No("failing_back", "the forward resync is not done yet", "Run failback to its end."),
-        S.FAILED_BACK_UNFENCED: No("failing_back", "the forward resync is not done yet", "Run failback to its end."),
-        S.UNKNOWN: _UNKNOWN,
-    },
-    Verb.FAILOVER: {
-        S.UNPROTECTED: No("unprotected", "there is no mirror to fail over to", "Run setup first."),
-        S.INITIALIZING: No("initializing", "the baseline transfer has not ended: the destination holds no whole copy", "Wait for setup to finish the baseline."),
-        S.SPLIT_BRAIN: _SPLIT,
-        S.REPROTECTING: No("reversed", "the group serves at the destination already", _DONE_ELSEWHERE),
-        S.REPROTECTED: No("reversed", "the group serves at the destination already", "The way back is failback."),
-        S.FAILING_BACK: No("failing_back", "a failback is under way", "Run failback to its end."),
-        S.FAILED_BACK: No("failing_back", "the forward resync is not done yet: the destination's copy is old", "Run failback to its end."),
-        S.FAILED_BACK_UNFENCED: No("failing_back", "the forward resync is not done yet: the destination's copy is old", "Run failback to its end."),
-        S.UNKNOWN: _UNKNOWN,
-    },
-    Verb.FENCE: {},
-    Verb.STATUS: {},
+Refusals = dict[Storage, No]
+
+_SETUP: Refusals = {
+    S.FENCED: _FENCED, S.ACTIVE_UNREACHABLE: No("source_unreachable", "the active side gives no answer, and set-up needs both sites", "Wait for it, or run failover."),
+    S.FAILING_OVER: No("failed_over", "a failover is under way: set-up would resync towards the wrong side", "Run failover to its end."),
+    S.FAILED_OVER: _WRONG_WAY, S.FAILED_OVER_UNFENCED: _WRONG_WAY, S.SPLIT_BRAIN: _SPLIT,
+    S.REPROTECTING: No("reversed", "the relationship runs the other way", "Run reprotect to its end, then failback."),
+    S.REPROTECTED: No("reversed", "the relationship runs the other way", "Run failback."),
+    S.FAILING_BACK: _HALF_HOME, S.FAILED_BACK: _NOT_RESYNCED, S.FAILED_BACK_UNFENCED: _NOT_RESYNCED, S.UNKNOWN: _UNKNOWN,
 }
+_FAILOVER: Refusals = {
+    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _BASELINE, S.SPLIT_BRAIN: _SPLIT, S.REPROTECTING: _AWAY, S.REPROTECTED: _AWAY, S.FAILING_BACK: _HALF_HOME,
+    S.FAILED_BACK: _NOT_RESYNCED, S.FAILED_BACK_UNFENCED: _NOT_RESYNCED, S.UNKNOWN: _UNKNOWN,
+}
+_REPROTECT: Refusals = {
+    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _HOME, S.PROTECTED: _HOME, S.DEGRADED: _HOME, S.FENCED: _HOME, S.ACTIVE_UNREACHABLE: _SILENT, S.FAILING_OVER: _HALF_OVER,
+    S.SPLIT_BRAIN: _SPLIT, S.FAILING_BACK: _HALF_HOME, S.FAILED_BACK: _HALF_HOME, S.FAILED_BACK_UNFENCED: _HALF_HOME, S.UNKNOWN: _UNKNOWN,
+}
+_FAILBACK: Refusals = {
+    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _HOME, S.PROTECTED: _HOME, S.DEGRADED: _HOME, S.FENCED: _HOME, S.FAILING_OVER: _HALF_OVER, S.FAILED_OVER: _NOT_REVERSED,
+    S.FAILED_OVER_UNFENCED: _NOT_REVERSED, S.REPROTECTING: No("reprotecting", "the reverse relationship is not in step yet", "Run reprotect to its end."), S.SPLIT_BRAIN: _SPLIT, S.UNKNOWN: _UNKNOWN,
+}
+
+REFUSALS: dict[tuple[Verb, Mode | None], Refusals] = {
+    (Verb.SETUP, None): _SETUP,
+    (Verb.FAILOVER, Mode.UNPLANNED): _FAILOVER,
+    (Verb.FAILOVER, Mode.PLANNED): {**_FAILOVER, S.ACTIVE_UNREACHABLE: _SILENT},
+    (Verb.REPROTECT, None): _REPROTECT,
+    (Verb.FAILBACK, Mode.UNPLANNED): {key: no for key, no in _FAILBACK.items() if key is not S.REPROTECTING},
+    (Verb.FAILBACK, Mode.PLANNED): {**_FAILBACK, S.ACTIVE_UNREACHABLE: _SILENT},
+}
+"""A state that a verb's table does not name is one from which it goes on."""
 
 
 def refusal(verb: Verb, mode: Mode | None, state: State) -> No | None:
@@ -72,5 +81,8 @@ def refusal(verb: Verb, mode: Mode | None, state: State) -> No | None:
 
     ``fence`` is never refused for a state: it stops what it can see and names what it cannot.
     """
-    later = NOT_YET.get((verb, mode)) or NOT_YET.get((verb, None))
-    return later or REFUSALS.get(verb, {}).get(state.storage)
+    if verb is Verb.FAILOVER and state.storage is S.ACTIVE_UNREACHABLE and state.active == "destination":
+        return _AWAY
+    if verb is Verb.FAILBACK and state.storage is S.ACTIVE_UNREACHABLE and state.active == "source":
+        return _HOME
+    return NOT_YET.get(verb) or REFUSALS.get((verb, mode), {}).get(state.storage)

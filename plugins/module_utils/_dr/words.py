@@ -89,6 +89,12 @@ class Phase(Word):
     WORKLOADS = "workloads"
     STORAGE = "storage"
     OBJECTS = "objects"
+    PREPARE = "prepare"
+    SYNC = "sync"
+    ROLLBACK = "rollback"
+    FENCE = "fence"
+    REVERSE = "reverse"
+    CLEAR = "clear"
     CLOSE = "close"
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from .._clock import Clock
+from .._env import Together, in_turn
 from .._errors import AnswerLost, ApiError, AuthError, Conflict, KubedrError, NotFound, Unreachable
 from .._http import JSON, MERGE_PATCH, Request, Response, Transport
 
@@ -53,10 +55,13 @@ class KubeClient:
         system: who this is in errors, such as ``Kubernetes osaka``.
         timeout: seconds for the connect and for each read.
         retries: how often a failed read is sent again; 0 where a system that may be dead is only asked once.
+        together: how reads that do not depend on each other are sent.
     """
 
-    def __init__(self, transport: Transport, clock: Clock, system: str, timeout: float = 10.0, retries: int = RETRIES) -> None:
-        self.clock, self.system, self.timeout, self.retries = clock, system, timeout, retries
+    def __init__(
+        self, transport: Transport, clock: Clock, system: str, timeout: float = 10.0, retries: int = RETRIES, *, together: Together = in_turn,
+    ) -> None:
+        self.clock, self.system, self.timeout, self.retries, self.together = clock, system, timeout, retries, together
         self.server_time: datetime | None = None
         """The server's clock (Date header) at its last answer."""
         self._transport = transport
@@ -127,10 +132,11 @@ class KubeClient:
         """The kinds of these API groups (all when None), each group at its preferred version. Read once per client and group."""
         known = self._group_versions()
         wanted = list(known) if groups is None else [group for group in dict.fromkeys(groups) if group in known]
-        for group in wanted:
-            if group not in self._resources:
-                self._resources[group] = self._discover(group, known[group])
-        return [resource for group in wanted for resource in self._resources[group]]
+        found = dict(self._resources)
+        unread = [group for group in wanted if group not in found]
+        found.update(zip(unread, self.together([partial(self._discover, group, known[group]) for group in unread]), strict=True))
+        self._resources = found  # replaced, never changed: other threads may be reading it, or forgetting it
+        return [resource for group in wanted for resource in found[group]]
 
     def resource(self, group_resource: str) -> ApiResource | None:
         """One kind by ``plural.group``; None when the server does not serve it."""
@@ -142,13 +148,14 @@ class KubeClient:
         self._groups, self._resources = None, {}
 
     def _group_versions(self) -> dict[str, str]:
-        if self._groups is None:
-            listed = self._read("GET", "/apis")
-            self._groups = {"": "v1"}
-            for group in listed.get("groups") or []:
+        known = self._groups
+        if known is None:
+            known = {"": "v1"}
+            for group in self._read("GET", "/apis").get("groups") or []:
                 preferred = group.get("preferredVersion") or (group.get("versions") or [{}])[0]
-                self._groups[str(group["name"])] = str(preferred.get("version", ""))
-        return self._groups
+                known[str(group["name"])] = str(preferred.get("version", ""))
+            self._groups = known
+        return known
 
     def _discover(self, group: str, version: str) -> list[ApiResource]:
         document = self.get(f"/apis/{group}/{version}" if group else f"/api/{version}") or {}

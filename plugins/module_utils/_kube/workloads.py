@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from .._clock import poll
@@ -96,12 +97,12 @@ def scalable(client: KubeClient, namespaces: Iterable[str]) -> list[Workload]:
 
 
 def _scalable(client: KubeClient, namespaces: list[str]) -> Iterator[Workload]:
-    for resource in (*REPLICATED, *SUSPENDED):
-        for namespace in namespaces:
-            for item in _listed(client, WorkloadRef(resource, namespace, "").path.rstrip("/")):
-                if controlled(item) or _finished_job(resource, item):
-                    continue
-                yield workload_of(WorkloadRef(resource, namespace, str(item["metadata"]["name"])), item)
+    places = [WorkloadRef(resource, namespace, "") for resource in (*REPLICATED, *SUSPENDED) for namespace in namespaces]
+    for place, items in zip(places, client.together([partial(_listed, client, place.path.rstrip("/")) for place in places]), strict=True):
+        for item in items:
+            if controlled(item) or _finished_job(place.resource, item):
+                continue
+            yield workload_of(WorkloadRef(place.resource, place.namespace, str(item["metadata"]["name"])), item)
 
 
 def controlled(item: dict[str, Any]) -> bool:
@@ -109,10 +110,11 @@ def controlled(item: dict[str, Any]) -> bool:
     return any(ref.get("controller") for ref in item["metadata"].get("ownerReferences") or ())
 
 
-def _listed(client: KubeClient, collection: str) -> Iterator[dict[str, Any]]:
+def _listed(client: KubeClient, collection: str) -> list[dict[str, Any]]:
     """An older cluster serves some kinds at another version only: what it does not serve at ``v1`` is not looked for."""
     with contextlib.suppress(NotFound):
-        yield from client.items(collection)
+        return list(client.items(collection))
+    return []
 
 
 def workload_of(ref: WorkloadRef, item: dict[str, Any]) -> Workload:
@@ -152,7 +154,8 @@ def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, check_mode: bo
 
 def pods(client: KubeClient, namespaces: Iterable[str]) -> list[Pod]:
     """Every pod of these namespaces."""
-    return [Pod.from_record(item) for namespace in namespaces for item in client.items(f"/api/v1/namespaces/{namespace}/pods")]
+    listed = client.together([partial(_listed, client, f"/api/v1/namespaces/{namespace}/pods") for namespace in namespaces])
+    return [Pod.from_record(item) for items in listed for item in items]
 
 
 def not_ready(client: KubeClient, namespaces: Iterable[str]) -> list[str]:

@@ -126,21 +126,23 @@ class _Joining:
         for side in seen:
             if side.peer is not None and not self._is_ours(side):
                 self._clear(side)
-        for here, there in ((1, 0), (0, 1)):
-            now_seen = _look(*seen)
-            if _accepted(now_seen) or self._is_anothers(now_seen[here], seen[here]):
-                return self.joined_at == now
-            self._give(now_seen[here], seen[there])
-            self.joined_at = now
+        source, destination = seen
+        for side, other in ((destination, source), (source, destination)):
+            found = _with_peer(side, other)
+            if self._is_anothers(found, side):
+                return bool(self.ours)
+            self._give(found, other)
+        self.joined_at = now
         return True
 
     def _is_ours(self, side: PeerSide) -> bool:
         return side.peer is not None and (side.client.system, side.peer.uuid) in self.ours
 
     def _is_anothers(self, side: PeerSide, before: PeerSide) -> bool:
-        """A record that appeared since this step began: another run peers the same clusters, and giving it our passphrase would undo that."""
-        appeared = side.peer is not None and (before.peer is None or before.peer.uuid != side.peer.uuid)
-        return appeared and not self._is_ours(side)
+        """Another run made or accepted this record since the step began: to give it our passphrase would undo that."""
+        if side.peer is None or self._is_ours(side):
+            return False
+        return before.peer is None or (side.peer.uuid, side.peer.authentication == "ok") != (before.peer.uuid, before.peer.authentication == "ok")
 
     def _others_at_work(self, seen: Pair, now: float) -> bool:
         """A lone offer may be half of a peering that another run makes at this moment: it gets some seconds before it is taken for a leftover."""

@@ -59,7 +59,7 @@ class Side:
         """This site's Kubernetes cluster."""
         if self._kube is None:
             transport = self.env.open_kube(kube_access(self.config.name, self.config.kubernetes))
-            self._kube = KubeClient(transport, self.env.clock, f"Kubernetes {self.config.name}", self.answer, retries=self.retries)
+            self._kube = KubeClient(transport, self.env.clock, f"Kubernetes {self.config.name}", self.answer, self.retries, together=self.env.together)
         return self._kube
 
     @property

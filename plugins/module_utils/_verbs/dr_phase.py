@@ -16,7 +16,7 @@ from .._dr.table import refusal
 from .._dr.words import Mode, Objects, Phase, Storage, Verb
 from .._env import Env
 from .._errors import ConfigError, Refused
-from . import failover, fence, preflight, setup
+from . import failback, failover, fence, planned, preflight, reprotect, reverse, setup
 from .connect import Side
 from .walk import Run
 
@@ -31,13 +31,36 @@ SPEC = GROUP.merge(ArgumentSpec({
     "accept_loss": {"type": "raw"},
 }))
 
-PHASES: dict[tuple[str, str], Callable[[Run], dict[str, Any]]] = {
-    ("setup", "open"): setup.open_phase, ("setup", "objects"): setup.objects_phase, ("setup", "close"): setup.close_phase,
-    ("preflight", "open"): preflight.open_phase,
-    ("fence", "open"): fence.open_phase, ("fence", "workloads"): fence.workloads_phase, ("fence", "storage"): fence.storage_phase, ("fence", "close"): fence.close_phase,
-    ("failover", "open"): failover.open_phase, ("failover", "decide"): failover.decide_phase, ("failover", "promote"): failover.promote_phase,
-    ("failover", "volumes"): failover.volumes_phase, ("failover", "restore"): failover.restore_phase, ("failover", "verify"): failover.verify_phase,
-    ("failover", "close"): failover.close_phase,
+Act = Callable[[Run], dict[str, Any]]
+
+
+def by_mode(planned_act: Act, unplanned_act: Act) -> Act:
+    """One phase that differs by mode."""
+    return lambda run: planned_act(run) if run.mode == str(Mode.PLANNED) else unplanned_act(run)
+
+
+def nothing(_run: Run) -> dict[str, Any]:
+    """A phase that this mode does not have."""
+    return {}
+
+
+PROMOTION: dict[str, Act] = {
+    "prepare": by_mode(planned.prepare_phase, nothing), "workloads": by_mode(planned.workloads_phase, nothing), "sync": by_mode(planned.sync_phase, nothing),
+    "decide": failover.decide_phase, "promote": failover.promote_phase, "volumes": failover.volumes_phase, "restore": failover.restore_phase, "verify": failover.verify_phase,
+    "rollback": by_mode(planned.rollback_phase, nothing),
+}
+PHASES: dict[str, dict[str, Act]] = {
+    "setup": {"open": setup.open_phase, "objects": setup.objects_phase, "close": setup.close_phase},
+    "preflight": {"open": preflight.open_phase},
+    "fence": {"open": fence.open_phase, "workloads": fence.workloads_phase, "storage": fence.storage_phase, "close": fence.close_phase},
+    "failover": {"open": by_mode(planned.open_phase, failover.open_phase), **PROMOTION, "close": failover.close_phase},
+    "reprotect": {
+        "open": reprotect.open_phase, "fence": reprotect.fence_phase, "reverse": reverse.reverse_phase, "clear": reprotect.clear_phase, "objects": reprotect.objects_phase,
+        "close": reprotect.close_phase,
+    },
+    "failback": {
+        "open": failback.open_phase, **PROMOTION, "fence": failback.fence_phase, "reverse": failback.reverse_phase, "clear": failback.clear_phase, "close": failback.close_phase,
+    },
 }
 RETRIES = 3
 
@@ -54,15 +77,18 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     config = parse_group(params["group"])
     verb, phase = str(params["verb"]), str(params["phase"])
     _check_mode_option(verb, params)
-    act = PHASES.get((verb, phase))
+    act = PHASES.get(verb, {}).get(phase)
     if act is None:
         raise Refused("no_phase", f"{verb} has no phase {phase}", operation=verb, obj=config.name)
     answer = config.timeouts["answer"]
     retries = RETRIES if verb != "fence" else 1
+    config = config.turned() if verb == "failback" else config
     walk = Run(
         config=config, env=env, run_id=str(params.get("run_id") or new_run_id(env, verb)), verb=verb, source=Side(config.source, env, answer, retries),
         destination=Side(config.destination, env, answer, RETRIES), options=_options(params, config.name),
     )
+    if verb == "fence":
+        walk = fence.towards(walk)
     result = act(walk)
     if env.diff:
         result["diff"] = walk.diff

@@ -5,8 +5,8 @@
 # Private to the collection: may change at any time.
 """The comparison of what a backup holds with what stands on a cluster: object by object, pods, and every claim with its volume.
 
-At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared as they stream in, and only what does not
-fit is kept.
+At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared a few kinds at a time, and only what does
+not fit is kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .._dr.compare import MISSING, Comparison, Context, compare
@@ -26,6 +27,8 @@ from .._kube.workloads import REPLICATED, Pod, WorkloadRef, controlled, workload
 GET_SINGLY = 2
 """Up to so many objects of a kind are read one by one, instead of listing a kind of the whole cluster."""
 NAMESPACES_LISTED_SINGLY = 2
+KINDS_AT_ONCE = 8
+"""So many kinds are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +122,19 @@ def verify(
         wanted.get(CLAIMS, set()).discard((CLAIMS, *text.split("/", 1)))
     result, kept = Verification(), _Kept()
     served = {found.group_resource: found for found in client.resources({_group(kind) for kind in [*wanted, "pods"]})}
-    for kind in sorted({*wanted, "pods"}):
-        keys = wanted.get(kind, set())
-        left = set(keys)
-        for key, live in _live(client, served.get(kind), kind, keys, namespaces) if kind in served else ():
-            kept.look(kind, key, live, set(namespaces), result)
-            if key in left:
-                left.discard(key)
-                result.add(compare(key, backup.get(*key) or {}, live, context))
-        for key in sorted(left):
-            result.add(compare(key, backup.get(*key) or {}, None, context))
+    kinds = sorted({*wanted, "pods"})
+    for begin in range(0, len(kinds), KINDS_AT_ONCE):
+        some = kinds[begin : begin + KINDS_AT_ONCE]
+        found = client.together([partial(_live, client, served.get(kind), kind, wanted.get(kind, set()), namespaces) for kind in some])
+        for kind, lives in zip(some, found, strict=True):
+            left = set(wanted.get(kind, ()))
+            for key, live in lives:
+                kept.look(kind, key, live, set(namespaces), result)
+                if key in left:
+                    left.discard(key)
+                    result.add(compare(key, backup.get(*key) or {}, live, context))
+            for key in sorted(left):
+                result.add(compare(key, backup.get(*key) or {}, None, context))
     result.claims = [_check_claim(volume, backup, kept, writable) for volume in claims]
     return result
 
@@ -155,22 +161,19 @@ def _group(kind: str) -> str:
     return kind.partition(".")[2]
 
 
-def _live(client: KubeClient, resource: ApiResource | None, kind: str, keys: set[Key], namespaces: Sequence[str]) -> Iterator[tuple[Key, Manifest]]:
-    """The live objects of one kind, in as few requests as it takes."""
+def _live(client: KubeClient, resource: ApiResource | None, kind: str, keys: set[Key], namespaces: Sequence[str]) -> list[tuple[Key, Manifest]]:
+    """The live objects of one kind, in as few requests as it takes; none where the cluster does not serve it."""
     if resource is None:
-        return
+        return []
     if kind != "pods" and len(keys) <= GET_SINGLY:
-        for key in sorted(keys):
-            found = client.get(resource.path(key[1], key[2]))
-            if found is not None:
-                yield key, found
-        return
+        return [(key, found) for key in sorted(keys) if (found := client.get(resource.path(key[1], key[2]))) is not None]
     places = sorted({key[1] for key in keys} | (set(namespaces) if kind == "pods" else set()))
     if len(places) > NAMESPACES_LISTED_SINGLY:
         places = [""]
-    for place in places:
-        for item in client.items(resource.path(place)):
-            yield (kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item
+    return [
+        ((kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item)
+        for place in places for item in client.items(resource.path(place))
+    ]
 
 
 @dataclass

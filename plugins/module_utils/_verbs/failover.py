@@ -18,6 +18,7 @@ from .._dr.table import refusal
 from .._dr.words import Mode, Objects, Phase, Verb
 from .._errors import Refused
 from . import objects, promote
+from .finish import finish
 from .look import look_destination
 from .walk import Run
 
@@ -28,12 +29,12 @@ def open_phase(run: Run) -> dict[str, Any]:
     Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending).
     """
     _seen, view, state = look(run)
-    no = refusal(Verb(run.verb), Mode.UNPLANNED, state)
+    no = refusal(Verb(run.verb), Mode(run.mode), state)
     if no:
         raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     parse_statement(run.options.get("fence_statement"))
     steps = [step.name for step in pending(view)]
-    run.env.reporter.note(state_before=state.as_dict(), mode=str(Mode.UNPLANNED), verb=run.verb)
+    run.env.reporter.note(state_before=state.as_dict(), mode=run.mode, verb=run.verb)
     if not steps:
         objects.check_still_whole(run)
         tell(run, view)
@@ -99,7 +100,7 @@ def accept_word(run: Run, view: View) -> dict[str, Any]:
     """
     epoch = int(view.record.get("epoch") or 0)
     proof = view.record.get("proof")
-    stands, why_not = proof_stands(proof, epoch, view.storage)
+    stands, why_not = proof_stands(proof, epoch, view.storage, run.config.source.name)
     if stands:
         return {"kind": "proof", "epoch": epoch + 1, "proof": dict(proof or {})}
     statement = parse_statement(run.options.get("fence_statement"))
@@ -122,10 +123,15 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
             epoch=epoch, active_site=run.config.destination.name, run={"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)},
             fence=dict(fence), backup={**backup, "epoch": epoch}, objects={"epoch": epoch, "side": run.config.role, "state": str(Objects.NONE)},
         )
-        for done in ("proof", "restores", "planned", "reprotect"):
+        held = (record.get("planned") or {}).get("schedule")
+        if held:
+            record["held_schedule"] = held
+        for done in ("proof", "restores", "reprotect"):
             record.pop(done, None)
 
     record = run.update(run.destination, change)
+    if run.mode == str(Mode.PLANNED):
+        run.mirror(must=True)
     run.env.reporter.note(epoch=record["epoch"], fence=dict(fence), backup=dict(backup))
     return {"epoch": record["epoch"], "backup": backup["name"], "fence": fence["kind"]}
 
@@ -198,26 +204,8 @@ def close_phase(run: Run) -> dict[str, Any]:
             advice="A backup named by the operator that lacks volumes ends restored, not verified." if state.objects is Objects.RESTORED else f"Run {run.verb} again.",
         )
     facts = tell(run, view)
-    run.env.reporter.note(state_after=state.as_dict())
-    record = view.record
-    if record.get("lease") or not any(digest.get("run_id") == run.run_id for digest in record.get("digests") or ()):
-        _digest(run, state)
+    finish(run, state, both=run.mode == str(Mode.PLANNED))
     return {"state": state.as_dict(), **facts}
-
-
-def _digest(run: Run, state: State) -> None:
-    """What ended, kept in the record, because a job's folder may die with its container. Nothing is written by a run that changed nothing."""
-    held = (run.destination.records(run.config).read()[0] or {}).get("lease")
-    if not held or held.get("run_id") != run.run_id:
-        return
-    digest = {"run_id": run.run_id, "verb": run.verb, "result": "succeeded", "at": instant(run.destination.kube.server_time), "state": state.as_dict()}
-
-    def change(record: dict[str, Any]) -> None:
-        record["digests"] = [*[d for d in record.get("digests") or () if d.get("run_id") != run.run_id], digest][-5:]
-        if (record.get("lease") or {}).get("run_id") == run.run_id:
-            record.pop("lease")
-
-    run.update(run.destination, change)
 
 
 def tell(run: Run, view: View) -> dict[str, Any]:

@@ -6,22 +6,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from .._dr.seen import NoAnswer
-from .._dr.state import break_sent
+from .._dr.state import break_sent, derive, fence_at_destination
 from .._dr.statement import instant
 from .._errors import KubedrError, Refused
 from .._kube import workloads
 from .._ontap import svms
 from .connect import Side
-from .look import answered
+from .look import answered, look_both
 from .walk import Run
 
 
 def lift_wanted(run: Run) -> bool:
     """Whether the operator asked to take the fence down."""
     return str(run.options.get("fence") or "") == "lift"
+
+
+def towards(run: Run) -> Run:
+    """The run in the direction in which its "source" is the side to stop."""
+    seen = look_both(run.config, run.source, run.destination, deep=False)
+    state = derive(seen, run.config.rpo_seconds)
+    if not fence_at_destination(state, seen.record, run.config.source.name):
+        return run
+    return replace(run, config=run.config.turned(), source=run.destination, destination=run.source)
 
 
 def open_phase(run: Run) -> dict[str, Any]:
@@ -80,7 +91,11 @@ def scale_all(run: Run, side: Side, counts: Mapping[str, int]) -> dict[str, int]
 
 
 def _record_replicas(run: Run, sides: list[Side], running: Mapping[str, int]) -> dict[str, int]:
+    """Only of the side that serves: what an old primary still runs when it comes back is nothing to go back to."""
+
     def change(record: dict[str, Any]) -> None:
+        if record.get("active_site", run.source.config.name) != run.source.config.name:
+            return
         kept = record.get("replicas") or {}
         if kept.get("epoch") != record["epoch"]:
             kept = {"epoch": record["epoch"], "at": instant(run.source.kube.server_time), "counts": {}}
@@ -140,7 +155,13 @@ def _half_stands(run: Run, half: str) -> bool:
     """Both records that can be read hold this half already, of this epoch."""
     sides = record_sides(run)
     records = [side.records(run.config).read()[0] or {} for side in sides]
-    return bool(sides) and all((r.get("proof") or {}).get("epoch") == r.get("epoch", 1) and (r.get("proof") or {}).get(half) for r in records)
+    return bool(sides) and all(proof_of(run, record).get(half) for record in records)
+
+
+def proof_of(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The proof in a record, if it is about this site and of the record's epoch."""
+    proof = record.get("proof") or {}
+    return proof if proof.get("epoch") == record.get("epoch", 1) and proof.get("site") == run.source.config.name else {}
 
 
 def _record_half(run: Run, sides: list[Side], half: str, seen: Mapping[str, Any]) -> None:
@@ -149,9 +170,7 @@ def _record_half(run: Run, sides: list[Side], half: str, seen: Mapping[str, Any]
     now = None if isinstance(at, NoAnswer) else run.destination.ontap.server_time
 
     def change(record: dict[str, Any]) -> None:
-        proof = record.get("proof") or {}
-        if proof.get("epoch") != record["epoch"]:
-            proof = {"epoch": record["epoch"]}
+        proof = proof_of(run, record) or {"epoch": record["epoch"], "site": run.source.config.name}
         record["proof"] = {**proof, half: dict(seen), "at": instant(now)}
 
     for side in sides:
@@ -172,7 +191,7 @@ def close_phase(run: Run) -> dict[str, Any]:
     proof: Mapping[str, Any] = {}
     for side in sides:
         record = side.records(run.config).read()[0] or {}
-        proof = record.get("proof") or proof if (record.get("proof") or {}).get("epoch") == record.get("epoch") else proof
+        proof = proof_of(run, record) or proof
         run.release_lease(side)
     missing = [half for half in ("storage", "workloads") if not proof.get(half)]
     if missing:

@@ -36,19 +36,22 @@ def look_storage(side: Side, svm: str, *, peer_answer: float | None = None) -> S
     Args:
         peer_answer: seconds to wait for what this cluster thinks of its peer; None to leave the peer out.
     """
-    client = side.ontap
-    cluster = svms.cluster(client)
-    relation = snapmirror.find(client, svm)
-    found = svms.find(client, svm)
+    client, together = side.ontap, side.env.together
+    cluster, relation, found, peer = together([
+        lambda: svms.cluster(client), lambda: snapmirror.find(client, svm), lambda: svms.find(client, svm),
+        lambda: look_peer(client, peer_answer) if peer_answer is not None else None,
+    ])
+    inside, lifs, policies, routes, nfs = together([
+        lambda: volumes.list_volumes(client, svm), lambda: network.svm_lifs(client, svm), lambda: exports.read_policies(client, svm),
+        lambda: network.svm_routes(client, svm), lambda: network.nfs_enabled(client, svm),
+    ]) if found else ((), (), (), (), False)
     return StorageSeen(
         site=side.config.name, cluster=cluster.name, version=".".join(map(str, cluster.version)), now=client.server_time,
         svm=SvmSeen(found.name, found.uuid, found.subtype, found.state) if found else None,
         incoming=relation_seen(relation, client.server_time) if relation else None,
-        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy) for v in volumes.list_volumes(client, svm)) if found else (),
-        lifs=tuple(LifSeen(lif.name, lif.address, lif.state == "up") for lif in network.svm_lifs(client, svm)) if found else (),
-        routes=len(network.svm_routes(client, svm)) if found else 0, nfs=bool(found) and network.nfs_enabled(client, svm),
-        export_clients={p.name: tuple(c for rule in p.rules for c in rule.clients) for p in exports.read_policies(client, svm)} if found else {},
-        peer=look_peer(client, peer_answer) if peer_answer is not None else None,
+        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy) for v in inside),
+        lifs=tuple(LifSeen(lif.name, lif.address, lif.state == "up") for lif in lifs), routes=len(routes), nfs=bool(nfs),
+        export_clients={p.name: tuple(c for rule in p.rules for c in rule.clients) for p in policies}, peer=peer,
     )
 
 
@@ -83,12 +86,12 @@ def look_peer(client: OntapClient, seconds: float) -> PeerSeen | NoAnswer | None
 
 def look_objects(side: Side, config: GroupConfig, *, deep: bool) -> ObjectsSeen:
     """One Kubernetes cluster. ``deep`` also counts workloads and pods of the group's namespaces."""
-    record, _version = side.records(config).read()
-    addresses = tuple(nodes.internal_ips(side.kube))
-    scalable = workloads.scalable(side.kube, config.namespaces) if deep else []
-    pods = workloads.pods(side.kube, config.namespaces) if deep else []
+    records, kube = side.records(config), side.kube
+    (record, _version), addresses = side.env.together([records.read, lambda: tuple(nodes.internal_ips(kube))])
+    scalable = workloads.scalable(kube, config.namespaces) if deep else []
+    pods = workloads.pods(kube, config.namespaces) if deep else []
     return ObjectsSeen(
-        site=side.config.name, now=side.kube.server_time, record=record, node_addresses=addresses,
+        site=side.config.name, now=kube.server_time, record=record, node_addresses=addresses,
         workloads=tuple(WorkloadSeen(w.ref.resource, w.ref.namespace, w.ref.name, w.replicas) for w in scalable),
         pods=len(pods), pods_ready=sum(1 for pod in pods if pod.ready),
     )
@@ -96,21 +99,24 @@ def look_objects(side: Side, config: GroupConfig, *, deep: bool) -> ObjectsSeen:
 
 def look_both(config: GroupConfig, source: Side, destination: Side, *, deep: bool) -> Seen:
     """All four systems; one that is silent costs one answer's time."""
+    source_storage, destination_storage, source_objects, destination_objects = destination.env.together([
+        lambda: answered(lambda: look_storage(source, config.source_svm)),
+        lambda: answered(lambda: look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"])),
+        lambda: answered(lambda: look_objects(source, config, deep=deep)),
+        lambda: answered(lambda: look_objects(destination, config, deep=deep)),
+    ])
     return Seen(
-        source_storage=answered(lambda: look_storage(source, config.source_svm)),
-        destination_storage=answered(lambda: look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"])),
-        source_objects=answered(lambda: look_objects(source, config, deep=deep)),
-        destination_objects=answered(lambda: look_objects(destination, config, deep=deep)),
+        source_storage=source_storage, destination_storage=destination_storage, source_objects=source_objects, destination_objects=destination_objects,
     )
 
 
 def look_destination(config: GroupConfig, destination: Side) -> Seen:
     """Only the destination's two systems: the source is never contacted. Here no answer is an error: nothing can be done without them."""
-    return Seen(
-        source_storage=NOT_ASKED, source_objects=NOT_ASKED,
-        destination_storage=look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"]),
-        destination_objects=look_objects(destination, config, deep=False),
-    )
+    storage, here = destination.env.together([
+        lambda: look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"]),
+        lambda: look_objects(destination, config, deep=False),
+    ])
+    return Seen(source_storage=NOT_ASKED, source_objects=NOT_ASKED, destination_storage=storage, destination_objects=here)
 
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .._dr import choice, pvs, scope
 from .._dr.compare import Context
 from .._dr.failover import View
-from .._dr.manifests import stripped, text_of
+from .._dr.manifests import CRDS, stripped, text_of
 from .._dr.statement import instant, parse_instant
 from .._dr.words import Objects
 from .._errors import AnswerLost, KubedrError, Refused, Unreachable, WaitTimeout
@@ -95,13 +96,15 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
     held = contents(run, _backup_name(view))
     found = [volume for volume in pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector) if volume.on_svm]
     todo: list[tuple[pvs.ClaimVolume, pvs.PvAction]] = []
-    for volume in [volume for volume in found if volume.meets_data]:
+    meets = [volume for volume in found if volume.meets_data]
+    live = run.env.together([partial(volumes.read_pv, run.destination.kube, volume.pv) for volume in meets])
+    for volume, stands in zip(meets, live, strict=True):
         if volume.manifest is None:
             raise Refused(
                 "pv_manifest_missing", f"the backup lacks PersistentVolume {volume.pv} of claim {volume.namespace}/{volume.claim}", operation="give volumes", obj=_backup_name(view),
                 advice="Name an older backup with dr_backup, or make that PersistentVolume yourself.",
             )
-        action = pvs.decide(volume.manifest, volumes.read_pv(run.destination.kube, volume.pv), lambda namespace, name: _claim_exists(run, namespace, name))
+        action = pvs.decide(volume.manifest, stands, lambda namespace, name: _claim_exists(run, namespace, name))
         if action.do == pvs.REFUSE:
             raise Refused("pv_taken", action.why, system=run.destination.kube.system, operation="give volumes", obj=volume.pv, advice="Clear it away or rename it, and run failover again.")
         if action.do != pvs.KEEP:
@@ -118,15 +121,15 @@ def _claim_exists(run: Run, namespace: str, name: str) -> bool:
 
 
 def _apply(run: Run, todo: Iterable[tuple[pvs.ClaimVolume, pvs.PvAction]]) -> dict[str, str]:
-    seen = {}
-    for volume, action in todo:
-        run.renew(run.destination)
+    kube, given = run.destination.kube, list(todo)
+    run.renew(run.destination)
+
+    def give(volume: pvs.ClaimVolume, action: pvs.PvAction) -> str:
         if action.do == pvs.CREATE and volume.manifest is not None:
-            live: Mapping[str, Any] | None = volumes.precreate(run.destination.kube, volume.manifest)[0]
-        else:
-            live = volumes.patch_pv(run.destination.kube, volume.pv, action.patch or {})[0]
-        seen[volume.pv] = volumes.phase_of(dict(live or {}))
-    return seen
+            return volumes.phase_of(volumes.precreate(kube, volume.manifest)[0] or {})
+        return volumes.phase_of(volumes.patch_pv(kube, volume.pv, action.patch or {})[0])
+
+    return dict(zip((volume.pv for volume, _action in given), run.env.together([partial(give, *pair) for pair in given]), strict=True))
 
 
 def restore(run: Run, view: View) -> dict[str, Any]:
@@ -168,14 +171,22 @@ def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.Clai
 
 def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple[dict[str, str], bool]:
     """Made where they are absent; what stands is left alone, as Ark leaves it."""
-    seen: dict[str, str] = {}
+    kube, seen = run.destination.kube, {}
     for name in plan.namespaces:
-        seen[f"namespaces/{name}"] = "created" if ensure_namespace(run.destination.kube, name)[1] else "there"
-    for needed in plan.objects:
-        manifest = held.get(*needed.key)
-        if manifest is not None:
-            seen[str(needed)] = _create_absent(run, needed.key[0], stripped(manifest))
+        seen[f"namespaces/{name}"] = "created" if ensure_namespace(kube, name)[1] else "there"
+    todo = [(needed, stripped(manifest)) for needed in plan.objects if (manifest := held.get(*needed.key)) is not None]
+    for rank in range(3):
+        some = [(needed, manifest) for needed, manifest in todo if _rank(needed.key[0]) == rank]
+        kube.resources({needed.key[0].partition(".")[2] for needed, _manifest in some})
+        run.renew(run.destination)
+        words = run.env.together([partial(_create_absent, run, needed.key[0], manifest) for needed, manifest in some])
+        seen.update(zip((str(needed) for needed, _manifest in some), words, strict=True))
     return seen, any(word == "created" for word in seen.values())
+
+
+def _rank(kind: str) -> int:
+    """Definitions come before what they define, and roles before their bindings; objects of one rank do not need each other to be created."""
+    return 0 if kind == CRDS else 2 if kind.endswith("bindings.rbac.authorization.k8s.io") else 1
 
 
 def _create_absent(run: Run, group_resource: str, manifest: dict[str, Any]) -> str:
@@ -257,12 +268,18 @@ def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> re
     return restores.create_and_wait(run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated)
 
 
+def recorded_replicas(view: View) -> dict[str, int]:
+    """What was scaled down for this promotion, in the epoch before it."""
+    replicas = view.record.get("replicas") or {}
+    counts = replicas.get("counts") or {} if replicas.get("epoch") in (view.record.get("epoch"), int(view.record.get("epoch") or 0) - 1) else {}
+    return {str(name): int(count) for name, count in counts.items()}
+
+
 def put_replicas(run: Run, view: View) -> None:
     """Replicas of the record, where fence counted them; what the backup brought otherwise."""
-    counts = (view.record.get("replicas") or {}).get("counts") or {}
-    kube = run.destination.kube
+    counts, kube = recorded_replicas(view), run.destination.kube
     there = {str(found.ref): found.replicas for found in workloads.scalable(kube, run.config.namespaces)} if counts else {}
-    wanted = {name: int(count) for name, count in counts.items() if name in there and there[name] != int(count)}
+    wanted = {name: count for name, count in counts.items() if name in there and there[name] != count}
     if wanted:
         run.step("replicas", wanted, lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in wanted.items()}, True))
 
@@ -284,8 +301,7 @@ def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verificati
 
 def context(view: View) -> Context:
     """What was changed on purpose: the replicas of the record."""
-    counts = (view.record.get("replicas") or {}).get("counts") or {}
-    refs = {workloads.WorkloadRef.parse(name): int(count) for name, count in counts.items()}
+    refs = {workloads.WorkloadRef.parse(name): count for name, count in recorded_replicas(view).items()}
     return Context(replicas={(ref.resource, ref.namespace, ref.name): count for ref, count in refs.items()})
 
 

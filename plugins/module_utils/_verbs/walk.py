@@ -15,7 +15,7 @@ from .._clock import poll
 from .._dr.config import GroupConfig
 from .._dr.lease import TTL_SECONDS, Owner, free_for, grant, holder
 from .._env import Env, Process
-from .._errors import Refused
+from .._errors import AnswerLost, Refused, Unreachable
 from .connect import Side
 
 Change = Callable[[dict[str, Any]], None]
@@ -96,6 +96,29 @@ class Run:
             return record
 
         return side.records(self.config).update(edit)
+
+    def mirror(self, *, must: bool) -> None:
+        """Bring the other side's record to what this side's says, each keeping its own lease, so that either cluster alone can carry on.
+
+        Args:
+            must: False where the way is forward whatever the other side does: its silence is then only told.
+        """
+        here, _version = self.destination.records(self.config).read()
+
+        def change(record: dict[str, Any]) -> None:
+            lease = record.get("lease")
+            record.clear()
+            record.update(copy.deepcopy(here or {}))
+            record.pop("lease", None)
+            if lease:
+                record["lease"] = lease
+
+        try:
+            self.update(self.source, change)
+        except (Unreachable, AnswerLost) as error:
+            if must:
+                raise
+            self.env.reporter.progress(f"the record at {self.source.config.name} could not be brought up to date: {error.message}")
 
     def take_lease(self, side: Side) -> None:
         """Take or keep the group's lease on one side, waiting at most one TTL for a foreign one to run out.

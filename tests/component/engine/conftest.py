@@ -71,6 +71,22 @@ class World:
     def failover(self, name: str = "app1", check: bool = False, changes: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
         return self.run(drivers.failover_tasks(self.group(name, **(changes or {})), **options), check_mode=check)
 
+    def planned(self, name: str = "app1", check: bool = False, **options: Any) -> list[dict[str, Any]]:
+        return self.run(drivers.planned_tasks(self.group(name), **options), check_mode=check)
+
+    def reprotect(self, name: str = "app1", check: bool = False, **options: Any) -> list[dict[str, Any]]:
+        return self.run(drivers.reprotect_tasks(self.group(name), **options), check_mode=check)
+
+    def failback(self, name: str = "app1", mode: str = "planned", check: bool = False, **options: Any) -> list[dict[str, Any]]:
+        return self.run(drivers.failback_tasks(self.group(name), mode, **options), check_mode=check)
+
+    def rollback(self, name: str = "app1", verb: str = "failover") -> list[dict[str, Any]]:
+        return self.run(drivers.rollback_tasks(self.group(name), verb))
+
+    def hashes(self, site: str, name: str = "app1") -> dict[str, str]:
+        """Per volume: the hash of its whole content."""
+        return {volume: data["sha256"] for volume, data in self.pocket.read(site, name).items()}
+
     def state(self, name: str = "app1") -> dict[str, Any]:
         """What dr_state says; a dead site is no failure here."""
         from ansible_collections.kubedr.ontap.plugins.module_utils._dr.config import parse_group

@@ -182,12 +182,6 @@ def test_the_mode_is_never_guessed(world: World, mode: Any) -> None:
     assert error.value.variable == "dr_mode"
 
 
-def test_planned_is_not_there_yet(world: World) -> None:
-    with pytest.raises(Refused) as error:
-        world.failover(mode="planned")
-    assert error.value.reason == "not_yet"
-
-
 def test_setup_refuses_after_a_failover_and_changes_nothing(world: World) -> None:
     world.fence()
     world.failover()

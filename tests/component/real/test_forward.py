@@ -48,9 +48,8 @@ async def plain(raw: web.BaseRequest) -> web.StreamResponse:
 
 def test_bytes_headers_and_the_target_pass_unchanged() -> None:
     target = "/kubedr/a%2Fb%20c?X-Amz-Credential=k%2F2026&location="
-    request = Request(
-        "PUT", "/kubedr/a/b c", {"location": [""]}, {"host": "lab:9", "authorization": "AWS4 x", "expect": "100-continue", "content-length": "3"}, b"abc", target,
-    )
+    sent = {"host": "lab:9", "authorization": "AWS4 x", "expect": "100-continue", "content-length": "3"}
+    request = Request("PUT", "/kubedr/a/b c", {"location": [""]}, sent, b"abc", target)
     answer, seen = behind(plain, lambda forward: forward.handle(request))
     assert isinstance(answer, Response)
     assert (answer.status, answer.headers["x-kind"], gzip.decompress(answer.body)) == (201, "Status", b"{}")
@@ -104,7 +103,8 @@ def test_a_server_that_does_not_answer_is_a_503() -> None:
 
 
 def test_crds_are_found_in_documents_and_in_lists() -> None:
-    text = "kind: CustomResourceDefinition\nmetadata: {name: a}\n---\nkind: List\nitems:\n- {kind: CustomResourceDefinition, metadata: {name: b}}\n- {kind: Namespace}\n---\n"
+    crd = "kind: CustomResourceDefinition, metadata"
+    text = f"{{{crd}: {{name: a}}}}\n---\nkind: List\nitems:\n- {{{crd}: {{name: b}}}}\n- {{kind: Namespace}}\n---\n"
     assert [crd["metadata"]["name"] for crd in velero_crds(text)] == ["a", "b"]
     assert not established({"status": {"conditions": [{"type": "NamesAccepted", "status": "True"}]}})
     assert established({"status": {"conditions": [{"type": "Established", "status": "True"}]}})

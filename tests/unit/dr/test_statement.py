@@ -99,20 +99,25 @@ def test_no_answer_contradicts_nothing() -> None:
     assert contradictions(NOW, QUIET) == []
 
 
-PROOF = {"epoch": 2, "at": instant(NOW), "storage": {"seen": 1}, "workloads": {"seen": 1}}
+PROOF = {"site": "tokyo", "epoch": 2, "at": instant(NOW), "storage": {"seen": 1}, "workloads": {"seen": 1}}
 
 
 @pytest.mark.parametrize(("change", "why"), [
     ({"storage": None}, "storage half"), ({"workloads": None}, "workloads half"), ({"epoch": 1}, "epoch 1"), ({"at": None}, "no time"),
 ])
 def test_proof_needs_both_halves_of_this_epoch(change: dict[str, Any], why: str) -> None:
-    stands, reason = proof_stands({**PROOF, **change}, 2, QUIET)
+    stands, reason = proof_stands({**PROOF, **change}, 2, QUIET, "tokyo")
     assert not stands
     assert why in reason
 
 
 def test_proof_is_void_after_a_later_transfer() -> None:
-    assert proof_stands(PROOF, 2, QUIET) == (True, "")
+    assert proof_stands(PROOF, 2, QUIET, "tokyo") == (True, "")
     moved = replace(QUIET, incoming=relation(last_transfer_end=NOW + timedelta(seconds=1)))
-    assert not proof_stands(PROOF, 2, moved)[0]
-    assert not proof_stands(None, 2, QUIET)[0]
+    assert not proof_stands(PROOF, 2, moved, "tokyo")[0]
+    assert not proof_stands(None, 2, QUIET, "tokyo")[0]
+
+
+def test_proof_about_another_site_proves_nothing() -> None:
+    assert not proof_stands({**PROOF, "site": "osaka"}, 2, QUIET, "tokyo")[0]
+    assert not proof_stands({key: value for key, value in PROOF.items() if key != "site"}, 2, QUIET, "tokyo")[0]

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""The end of a run: its digest in the record, its lease given back. A run that changed nothing writes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._dr.state import State
+from .._dr.statement import instant
+from .walk import Run
+
+
+def finish(run: Run, state: State, *, both: bool) -> None:
+    """Write the digest and give back the lease where this run holds it.
+
+    Args:
+        both: also at the other side, for verbs that take the lease on both.
+    """
+    run.env.reporter.note(state_after=state.as_dict())
+    held = (run.destination.records(run.config).read()[0] or {}).get("lease") or {}
+    if held.get("run_id") == run.run_id:
+        digest = {"run_id": run.run_id, "verb": run.verb, "result": "succeeded", "at": instant(run.destination.kube.server_time), "state": state.as_dict()}
+
+        def change(record: dict[str, Any]) -> None:
+            record["digests"] = [*[d for d in record.get("digests") or () if d.get("run_id") != run.run_id], digest][-5:]
+            if (record.get("lease") or {}).get("run_id") == run.run_id:
+                record.pop("lease")
+
+        run.update(run.destination, change)
+        if both:
+            run.mirror(must=False)
+    if both:
+        run.release_lease(run.source)

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""What a promotion leaves behind on the other Kubernetes cluster: cleared, so that the next restore there brings its own backup's objects and not last year's.
+
+No volume is ever deleted: its PersistentVolume is Retain, and was seen to be, before its claim goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._clock import poll
+from .._errors import KubedrError, Refused
+from .._kube import volumes, workloads
+from .connect import Side
+from .walk import Run
+
+
+def clear_leftovers(run: Run, side: Side) -> None:
+    """The group's namespaces and PersistentVolumes gone from one cluster, every volume kept.
+
+    Raises:
+        Refused: something still runs there, or a PersistentVolume did not become Retain.
+    """
+    kube, namespaces = side.kube, run.config.namespaces
+    there = [name for name in namespaces if kube.get(f"/api/v1/namespaces/{name}") is not None]
+    pvs = volumes.group_pvs(kube, namespaces)
+    if not there and not pvs:
+        return
+    if run.env.check_mode:
+        run.would("clear", {"namespaces": there, "volumes": [pv["metadata"]["name"] for pv in pvs]})
+        return
+    running = [f"{pod.namespace}/{pod.name}" for pod in workloads.pods(kube, there) if not pod.finished]
+    if running:
+        raise Refused("still_running", f"pods still run: {', '.join(running[:5])}", system=kube.system, operation="clear leftovers", obj=run.config.name, seen=running, advice="Run fence.")
+    names = [str(pv["metadata"]["name"]) for pv in pvs]
+    run.step("retain", names, lambda: _retain(side, names))
+    run.step("clear", {"namespaces": there, "volumes": names}, lambda: (_clear(run, side, there, names), True))
+
+
+def _retain(side: Side, names: list[str]) -> tuple[dict[str, str], bool]:
+    changed, seen = False, {}
+    for name in names:
+        live, did = volumes.retain(side.kube, name)
+        changed, seen[name] = changed or did, volumes.policy_of(live)
+    wrong = [name for name, policy in seen.items() if policy != "Retain"]
+    if wrong:
+        raise Refused("not_retain", f"PersistentVolumes did not become Retain: {', '.join(wrong)}", system=side.kube.system, operation="clear leftovers", obj=wrong[0], advice="Nothing was deleted.")
+    return seen, changed
+
+
+def _clear(run: Run, side: Side, namespaces: list[str], names: list[str]) -> dict[str, Any]:
+    kube = side.kube
+    for namespace in namespaces:
+        kube.delete(f"/api/v1/namespaces/{namespace}")
+
+    def left() -> list[str]:
+        return [name for name in namespaces if kube.get(f"/api/v1/namespaces/{name}") is not None]
+
+    def look(seen: list[str]) -> None:
+        run.renew(run.destination)
+        run.renew(run.source)
+        run.env.reporter.progress(f"clear: namespaces {', '.join(seen)} are being deleted" if seen else "clear: namespaces are gone")
+
+    poll(kube.clock, left, lambda seen: not seen, timeout=run.config.timeouts["scale"], what="wait until the namespaces are gone", system=kube.system, on_look=look)
+    for name in names:
+        live = volumes.read_pv(kube, name)
+        if live is None:
+            continue
+        if volumes.policy_of(live) != "Retain":
+            raise KubedrError(f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name, advice="It was left alone. Run it again.")
+        kube.delete(f"{volumes.PVS}/{name}")
+    return {"namespaces": namespaces, "volumes": names}

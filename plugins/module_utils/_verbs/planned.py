@@ -1,0 +1,324 @@
+# Copyright (c) 2026, the kubedr.ontap authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection: may change at any time.
+"""A planned promotion before its break: backup, scale down, stop, final transfer. Whatever fails here is undone by `rollback`, and nothing is lost.
+
+The same code serves the way home: the run is then turned, and "source" is the side that serves now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._clock import poll
+from .._dr.failover import pending
+from .._dr.seen import NoAnswer, ObjectsSeen, Seen, StorageSeen
+from .._dr.state import State, break_sent, derive
+from .._dr.statement import instant
+from .._dr.table import refusal
+from .._dr.words import Mode, Verb
+from .._errors import KubedrError, Refused, Unreachable
+from .._kube import backups, schedules, workloads
+from .._ontap import snapmirror, svms
+from . import failover, fence
+from .look import look_both
+from .walk import Run
+
+RUNNING = frozenset({"InProgress", "WaitingForPluginOperations", "WaitingForPluginOperationsPartiallyFailed", "Finalizing", "FinalizingPartiallyFailed"})
+
+
+def decided(run: Run) -> bool:
+    """The decision of this promotion is recorded: from there on both modes walk the same steps."""
+    record, _version = run.destination.records(run.config).read()
+    promotion = (record or {}).get("run") or {}
+    return promotion.get("verb") == run.verb and promotion.get("epoch") == (record or {}).get("epoch") and bool((record or {}).get("backup"))
+
+
+def look(run: Run) -> tuple[Seen, State]:
+    """Both sites, and the group's state."""
+    seen = look_both(run.config, run.source, run.destination, deep=True)
+    return seen, derive(seen.turned() if run.config.home_is_destination else seen, run.config.rpo_seconds)
+
+
+def open_phase(run: Run) -> dict[str, Any]:
+    """Both sites must answer, and the group must be in step. After the decision only the side that is to serve must.
+
+    Raises:
+        Unreachable: a planned verb needs all four systems.
+        Refused: the state's reason, or pods that could not be scaled down.
+    """
+    if decided(run):
+        return failover.open_phase(run)
+    seen, state = look(run)
+    no = refusal(Verb(run.verb), Mode.PLANNED, state)
+    silent = _silent(run, seen)
+    if silent and (no is None or no.reason in ("unknown_state", "active_unreachable")):
+        raise Unreachable(
+            f"gives no answer: {silent[1]}", system=silent[0], operation=f"planned {run.verb}", obj=run.config.name, seen=state.as_dict(),
+            advice="A planned verb needs both sites. Nothing was touched.",
+        )
+    if no:
+        raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
+    _refuse_unscalable(run)
+    run.env.reporter.note(state_before=state.as_dict(), mode=str(Mode.PLANNED), verb=run.verb)
+    here = seen.destination_objects
+    assert isinstance(here, ObjectsSeen)
+    _destination_seen, view, _state = failover.look(run)
+    steps = ["hold_schedule", "final_backup", "backup_seen", "scale_down", "stop_svm", "final_transfer", *(step.name for step in pending(view))]
+    return {"state": state.as_dict(), "pending": steps, "done": False}
+
+
+def _silent(run: Run, seen: Seen) -> tuple[str, str] | None:
+    source, destination = run.config.source.name, run.config.destination.name
+    parts: list[tuple[str, StorageSeen | ObjectsSeen | NoAnswer]] = [
+        (f"ONTAP {source}", seen.source_storage), (f"ONTAP {destination}", seen.destination_storage),
+        (f"Kubernetes {source}", seen.source_objects), (f"Kubernetes {destination}", seen.destination_objects),
+    ]
+    return next(((name, part.why) for name, part in parts if isinstance(part, NoAnswer)), None)
+
+
+def _refuse_unscalable(run: Run) -> None:
+    """Pods that nothing can be told to stop making, or that nothing would make again: named before anything goes down."""
+    loose = [f"{pod.namespace}/{pod.name}" for pod in workloads.pods(run.source.kube, run.config.namespaces) if not pod.finished and (not pod.owner or pod.owner.startswith("DaemonSet/"))]
+    if loose:
+        raise Refused(
+            "unscalable_pods", f"pods that cannot be scaled down: {', '.join(loose[:8])}", system=run.source.kube.system, operation=f"planned {run.verb}", obj=run.config.name, seen=loose,
+            advice="Bare pods and DaemonSets go on writing. Put them into a Deployment, or delete them, and run again.",
+        )
+
+
+def prepare_phase(run: Run) -> dict[str, Any]:
+    """A backup of the run's own, with everything still up, and seen Completed at the other side before anything goes down."""
+    if decided(run):
+        return {}
+    if run.env.check_mode:
+        for name in ("hold_schedule", "final_backup", "backup_seen"):
+            run.would(name, run.config.name)
+        return {}
+    record, _version = run.destination.records(run.config).read()
+    for side in (run.destination, run.source):
+        run.take_lease(side)
+    planned = _begin(run, record or {})
+    _hold_schedule(run)
+    name = str(planned["backup"])
+    run.step("final_backup", name, lambda: _final_backup(run, name))
+    run.step("backup_seen", name, lambda: (_seen_there(run, name), False))
+    return {"backup": name}
+
+
+def _begin(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a rerun must not decide anew is in both records before the step that uses it. A backup that failed gets a new name."""
+    epoch = int(record.get("epoch") or 1)
+    planned = dict(record.get("planned") or {})
+    current = planned.get("epoch") == epoch and planned.get("verb") == run.verb
+    attempt = int(planned.get("attempt") or 0) if current else 0
+    last = backups.read(run.source.kube, run.source.ark, str(planned["backup"])) if current else None
+    if not current or (last is not None and last.phase in run.source.ark.dialect.backup_done and last.phase != "Completed"):
+        attempt += 1
+    planned = {
+        **(planned if current else {}), "epoch": epoch, "verb": run.verb, "attempt": attempt, "backup": f"kubedr-{run.config.name}-e{epoch + 1}-{attempt}",
+        "before": (planned if current else {}).get("before") or {"active_site": record.get("active_site"), "run": record.get("run"), "objects": record.get("objects"), "fence": record.get("fence")},
+    }
+
+    def change(found: dict[str, Any]) -> None:
+        found["planned"] = planned
+
+    run.update(run.destination, change)
+    run.mirror(must=True)
+    return planned
+
+
+def _set_planned(run: Run, **facts: Any) -> None:
+    run.update(run.destination, lambda found: found.setdefault("planned", {}).update(facts))
+    run.mirror(must=True)
+
+
+def _schedule_name(run: Run) -> str:
+    record, _version = run.destination.records(run.config).read()
+    if run.config.home_is_destination:
+        return str(((record or {}).get("return_schedule") or {}).get("name") or "")
+    return str((record or {}).get("backup_schedule") or run.config.backup_schedule)
+
+
+def serves_alone(run: Run, schedule: schedules.Schedule) -> bool:
+    """Whether a schedule backs up this group's namespaces and nothing else."""
+    included = schedule.template.get("includedNamespaces") or ["*"]
+    return set(map(str, included)) <= set(run.config.namespaces)
+
+
+def _hold_schedule(run: Run) -> None:
+    """Paused if it serves this group alone (Ark cannot pause: then it is taken away, its spec in the record first); otherwise left. Running backups are awaited."""
+    name, client, ark = _schedule_name(run), run.source.kube, run.source.ark
+    found = schedules.read(client, ark, name) if name else None
+    if found is not None and not found.paused and serves_alone(run, found):
+        _set_planned(run, schedule={"name": name, "spec": found.raw.get("spec"), "labels": found.raw["metadata"].get("labels")})
+        if ark.dialect.has_paused:
+            run.step("hold_schedule", name, lambda: ({"paused": True}, schedules.set_paused(client, ark, name, True)[1]))
+        else:
+            run.step("hold_schedule", name, lambda: ({"absent": True}, schedules.absent(client, ark, name)[1]))
+
+    def look(seen: list[str]) -> None:
+        run.renew(run.destination)
+        run.renew(run.source)
+        run.env.reporter.progress(f"final_backup: {len(seen)} backups still run")
+
+    poll(
+        client.clock, lambda: [b.name for b in backups.list_backups(client, ark) if b.phase in RUNNING], lambda seen: not seen, timeout=run.config.timeouts["backup"],
+        what="wait for running backups", system=client.system, on_look=look,
+    )
+
+
+def backup_spec(run: Run) -> dict[str, Any]:
+    """As the schedule's own backups; where there is no schedule, everything but what is never backed up."""
+    name = _schedule_name(run)
+    found = schedules.read(run.source.kube, run.source.ark, name) if name else None
+    template = dict(found.template) if found is not None else {
+        "includedNamespaces": ["*"], "excludedNamespaces": [*run.config.excluded_namespaces, run.source.ark.namespace], "includeClusterResources": True, "snapshotVolumes": False,
+        "ttl": run.config.backup_ttl,
+    }
+    allowed = run.source.ark.dialect.backup_options - {"metadata"}
+    return {key: value for key, value in template.items() if key in allowed}
+
+
+def _final_backup(run: Run, name: str) -> tuple[Any, bool]:
+    def look(seen: backups.Backup) -> None:
+        run.renew(run.destination)
+        run.renew(run.source)
+        run.env.reporter.progress(f"final_backup {name}: {seen.phase}")
+
+    client, ark = run.source.kube, run.source.ark
+    there = backups.read(client, ark, name)
+    spec = backup_spec(run) if there is None else {}
+    found, changed = backups.create_and_wait(client, ark, spec, name, run.config.timeouts["backup"], look)
+    if found is None or found.phase != "Completed":
+        raise KubedrError(
+            f"the final backup ended {found.phase if found else 'unseen'}: {found.why_failed if found else ''}", system=client.system, operation="final backup", obj=name,
+            advice="Nothing went down. Mend what it names, and run again.",
+        )
+    return {"name": name, "phase": found.phase, "started_at": instant(found.started_at)}, changed
+
+
+def _seen_there(run: Run, name: str) -> dict[str, str]:
+    def look(seen: backups.Backup | None) -> None:
+        run.renew(run.destination)
+        run.renew(run.source)
+        run.env.reporter.progress(f"backup_seen: {name} is {seen.phase if seen else 'not seen'} at {run.destination.config.name}")
+
+    client, ark = run.destination.kube, run.destination.ark
+    found = poll(
+        client.clock, lambda: backups.read(client, ark, name), lambda seen: seen is not None and seen.phase in ark.dialect.backup_done, timeout=run.config.timeouts["backup"],
+        what=f"see backup {name}", system=client.system, describe=lambda seen: seen.phase if seen else "absent", on_look=look,
+    )
+    return {"phase": found.phase if found else ""}
+
+
+def workloads_phase(run: Run) -> dict[str, Any]:
+    """Replicas into both records, everything to zero, no pod left."""
+    return {} if decided(run) else _whole(run, fence.workloads_phase(run), "workloads")
+
+
+def _whole(run: Run, result: Mapping[str, Any], half: str) -> dict[str, Any]:
+    """A fence may leave a half; a planned promotion may not."""
+    missing = (result.get("missing") or {}).get(half)
+    if missing:
+        raise Unreachable(missing, system=f"site {run.source.config.name}", operation=f"planned {run.verb}", obj=run.config.name, advice="It is undone, as far as that site answers.")
+    return dict(result)
+
+
+def sync_phase(run: Run) -> dict[str, Any]:
+    """Stop the SVM that serves, then one more transfer, begun after it was seen stopped: what it holds is all there is."""
+    if decided(run):
+        return {}
+    _whole(run, fence.storage_phase(run), "storage")
+    if run.env.check_mode:
+        run.would("final_transfer", run.config.forward)
+        return {}
+    record, _version = run.destination.records(run.config).read()
+    planned = (record or {}).get("planned") or {}
+    if planned.get("final_transfer"):
+        return {"final_transfer": planned["final_transfer"]}
+    run.guard(run.destination)
+    seen = run.step("final_transfer", run.config.forward, lambda: _final_transfer(run))
+    return {"final_transfer": seen}
+
+
+def _final_transfer(run: Run) -> tuple[Any, bool]:
+    client = run.destination.ontap
+    relation = snapmirror.find(client, run.config.destination_svm)
+    if relation is None:
+        raise Refused("relationship_gone", "the relationship is not there", system=client.system, obj=run.config.forward)
+    resumed, _changed = snapmirror.resume(client, relation, run.config.timeouts["transfer"]) if relation.state == "paused" else (relation, False)
+    began = client.server_time
+
+    def look(seen: object) -> None:
+        run.renew(run.destination)
+        run.renew(run.source)
+        run.env.reporter.progress(f"final_transfer: {getattr(seen, 'state', seen)}")
+
+    done, _changed = snapmirror.transfer(client, resumed, run.config.timeouts["transfer"], look)
+    svms.cluster(client)
+    facts = {"began": instant(began), "ended": instant(client.server_time), "snapshot": done.exported_snapshot}
+
+    def change(found: dict[str, Any]) -> None:
+        found.setdefault("planned", {})["final_transfer"] = facts
+        if found.get("proof"):
+            found["proof"]["at"] = instant(client.server_time)
+
+    run.update(run.destination, change)
+    run.mirror(must=True)
+    return facts, True
+
+
+def rollback_phase(run: Run) -> dict[str, Any]:
+    """Put the serving side back as it was. Only where no break was sent; after that the way is forward (law 8).
+
+    Returns: ``rolled_back``, and why not where it was not.
+    """
+    record, _version = run.destination.records(run.config).read()
+    planned = (record or {}).get("planned") or {}
+    if not planned or planned.get("verb") != run.verb:
+        return {"rolled_back": False, "why": "nothing was begun"}
+    if break_sent(record or {}):
+        return {"rolled_back": False, "why": f"a break was sent: run {run.verb} again, the way is forward"}
+    if run.env.check_mode:
+        run.would("rollback", planned)
+        return {}
+    for side in (run.destination, run.source):
+        run.take_lease(side)
+    run.step("rollback", dict(planned), lambda: (_undo(run, record or {}), True))
+    return {"rolled_back": True}
+
+
+def _undo(run: Run, record: Mapping[str, Any]) -> dict[str, Any]:
+    planned = record.get("planned") or {}
+    done: dict[str, Any] = {}
+    relation = snapmirror.find(run.destination.ontap, run.config.destination_svm)
+    if relation is not None and relation.state == "paused":
+        run.guard(run.destination)
+        done["relationship"] = snapmirror.resume(run.destination.ontap, relation, run.config.timeouts["transfer"])[0].state
+    svm = svms.find(run.source.ontap, run.config.source_svm)
+    if svm is not None and svm.state != "running":
+        run.guard(run.source)
+        done["svm"] = svms.start(run.source.ontap, svm, run.config.timeouts["start"])[0].state
+    replicas = record.get("replicas") or {}
+    if replicas.get("epoch") == planned.get("epoch") and replicas.get("counts"):
+        done["replicas"] = fence.scale_all(run, run.source, replicas["counts"])
+    held = planned.get("schedule")
+    if held:
+        spec = {key: value for key, value in (held.get("spec") or {}).items() if key != "paused"}
+        wish = schedules.Wish({**spec, **({"paused": False} if run.source.ark.dialect.has_paused else {})}, labels=held.get("labels"))
+        done["schedule"] = bool(schedules.ensure(run.source.kube, run.source.ark, str(held["name"]), wish)[0])
+
+    def change(found: dict[str, Any]) -> None:
+        found.update({key: value for key, value in (planned.get("before") or {}).items() if value is not None})
+        if (found.get("run") or {}).get("verb") == run.verb and not (planned.get("before") or {}).get("run"):
+            found.pop("run")
+        for key in ("planned", "proof", "replicas", "lease"):
+            found.pop(key, None)
+
+    run.update(run.destination, change)
+    run.mirror(must=True)
+    run.release_lease(run.source)
+    return done
