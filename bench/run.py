@@ -20,7 +20,7 @@ from typing import Any
 
 from kubedr_bench.figures import role_seconds, table
 from kubedr_bench.lab import Bench, BenchError, Measured
-from kubedr_bench.timeline import critical_path, gaps, operations
+from kubedr_bench.timeline import causes, critical_path, gaps, operations
 
 HERE = Path(__file__).resolve().parent
 STOCK = HERE / "stock" / "failover.yml"
@@ -50,7 +50,8 @@ def main() -> int:
     results["seconds"] = round(time.monotonic() - begin, 1)
     results["load_after"] = list(os.getloadavg())
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{results['seconds']:.0f} s in all, load {results['load_before'][0]:.1f} before and {results['load_after'][0]:.1f} after, on {results['cpus']} CPUs.")
+    before, after = results["load_before"][0], results["load_after"][0]
+    print(f"\n{results['seconds']:.0f} s in all, load {before:.1f} before and {after:.1f} after, on {results['cpus']} CPUs. bench/results.json has it all.")
     return 0
 
 
@@ -65,10 +66,13 @@ def bench_path(work: Path, _options: argparse.Namespace) -> dict[str, Any]:
         one = _over_path(lab, ["app1"])
         four = _over_path(lab, ["app2", "app3", "app4", "app5"])
     print("\nFailover with realistic latencies, over the systems' own critical path")
-    print(table(["groups", "wall s", "critical path s", "ratio", "goal"], [[n, r["wall"], r["critical_path"], r["ratio"], f"<= {PATH_GOAL}"] for n, r in ((1, one), (4, four))]))
-    print("\nWhere the time between the operations of one group went")
+    rows = [[number, found["wall"], found["critical_path"], found["ratio"], f"<= {PATH_GOAL}"] for number, found in ((1, one), (4, four))]
+    print(table(["groups", "wall s", "critical path s", "ratio", "goal"], rows))
+    print("\nWhat the wall time of one group consists of")
+    print(table(["part", "seconds"], [[name, seconds] for name, seconds in one["causes"].items()]))
+    print("\nAnd where between the operations it lies")
     print(table(["after", "before", "seconds", "requests", "in requests", "elsewhere"], [list(gap.values()) for gap in one["gaps"]]))
-    return {"one": one, "four": {key: value for key, value in four.items() if key != "gaps"}}
+    return {"one": one, "four": {key: value for key, value in four.items() if key not in ("gaps", "causes")}}
 
 
 def _over_path(lab: Bench, groups: list[str]) -> dict[str, Any]:
@@ -77,11 +81,15 @@ def _over_path(lab: Bench, groups: list[str]) -> dict[str, Any]:
     found = operations(events, run.begin, run.end)
     path = critical_path(found, _svms(groups))
     between = [
-        {"after": g.after, "before": g.before, "seconds": round(g.seconds, 2), "requests": g.requests, "answering": round(g.answering, 2), "elsewhere": round(g.elsewhere, 2)}
-        for g in gaps(events, found, run.begin, run.end)
+        {
+            "after": gap.after, "before": gap.before, "seconds": round(gap.seconds, 2), "requests": gap.requests,
+            "answering": round(gap.answering, 2), "elsewhere": round(gap.elsewhere, 2),
+        }
+        for gap in gaps(events, found, run.begin, run.end)
     ]
     return {
         "wall": round(run.wall, 2), "critical_path": round(path, 2), "ratio": round(run.wall / path, 3), "gaps": between,
+        "causes": {name: round(seconds, 2) for name, seconds in causes(events, found, run.begin, run.end).items()},
         "operations": [{"operation": o.name, "object": o.obj, "seconds": round(o.seconds, 2)} for o in found],
     }
 

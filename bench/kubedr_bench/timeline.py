@@ -93,13 +93,41 @@ def _the_one(found: Sequence[Operation], name: str, part: str) -> Operation:
     return matching[0]
 
 
-def gaps(events: Iterable[Mapping[str, Any]], found: Sequence[Operation], begin: float, end: float) -> list[Gap]:
-    """The wall time that no operation covers, in its order: for a run of one group, whose operations follow one another."""
-    requests = [
+def requests_of(events: Iterable[Mapping[str, Any]], begin: float, end: float) -> list[tuple[float, float]]:
+    """When each request of the ``api`` listener came and was answered, of those that came in this window, in order."""
+    spans = [
         (epoch(event["time"]), epoch(event["time"]) + float(event["ms"]) / 1000)
         for event in events
         if event["event"] == "request" and event.get("via") == "api"
     ]
+    return sorted((first, last) for first, last in spans if begin <= first <= end)
+
+
+def causes(events: Sequence[Mapping[str, Any]], found: Sequence[Operation], begin: float, end: float) -> dict[str, float]:
+    """What the wall time of one group's run consists of, in seconds; the parts add up to it.
+
+    Raises:
+        ValueError: no operation or no request is in the log.
+    """
+    requests = requests_of(events, begin, end)
+    if not requests or not found:
+        raise ValueError("the log holds no operation or no request of this run")
+    last = found[-1]
+    seen = next((first for first, _last in requests if first >= last.ended), last.ended)
+    working = covered((operation.started, operation.ended) for operation in found)
+    parts = {
+        "operations": working,
+        "Ansible, up to the first request": requests[0][0] - begin,
+        "requests outside operations": covered([*((o.started, o.ended) for o in found), *requests]) - working,
+        "end of the restore seen late": seen - last.ended,
+        "Ansible, after the last answer": end - max(answered for _first, answered in requests),
+    }
+    return {**parts, "between requests: tasks, TLS, our own code": end - begin - sum(parts.values())}
+
+
+def gaps(events: Iterable[Mapping[str, Any]], found: Sequence[Operation], begin: float, end: float) -> list[Gap]:
+    """The wall time that no operation covers, in its order: for a run of one group, whose operations follow one another."""
+    requests = requests_of(events, begin, end)
     marks = [("start", begin, begin), *((operation.name, operation.started, operation.ended) for operation in found), ("end", end, end)]
     return [_gap(a[0], b[0], a[2], b[1], requests) for a, b in zip(marks, marks[1:], strict=False)]
 

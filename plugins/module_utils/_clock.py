@@ -15,6 +15,9 @@ from ._errors import WaitTimeout
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
+"""Seconds, seconds, and by what each pause is longer than the one before: a pause is then a third of the wait so far."""
+CLOSE_GROWTH = 1.1
+"""A pause is a tenth of the wait so far: for the long waits that everything else stands behind, so that their end is seen at most that much late."""
 
 
 class Clock(Protocol):
@@ -53,6 +56,7 @@ def poll(
     system: str = "",
     describe: Callable[[T], object] = lambda seen: seen,
     on_look: Callable[[T], None] = lambda seen: None,
+    growth: float = GROWTH,
 ) -> T:
     """Look at once, then again after 0.2 s, 0.3 s, ... 5 s, until ``done`` or the deadline.
 
@@ -61,6 +65,7 @@ def poll(
         what: the operation named in the error.
         describe: makes what was seen JSON-serialisable for the error.
         on_look: called with each look, for progress lines and for renewing a lease.
+        growth: GROWTH or CLOSE_GROWTH.
 
     Raises:
         WaitTimeout: with the last look in ``seen``.
@@ -78,4 +83,4 @@ def poll(
                 advice="Nothing is assumed about how it ended: run again to look and go on from there.",
             )
         clock.sleep(min(pause, left))
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
+        pause = min(pause * growth, LONGEST_PAUSE)

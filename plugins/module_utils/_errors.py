@@ -23,10 +23,13 @@ class KubedrError(Exception):
     """
 
     kind = "error"
+    usual_advice = ""
+    """What to do next where who raised it knows nothing better."""
 
     def __init__(self, message: str, *, system: str = "", operation: str = "", obj: str = "", code: str = "", seen: Any = None, advice: str = "") -> None:
         super().__init__(message)
-        self.message, self.system, self.operation, self.obj, self.code, self.seen, self.advice = message, system, operation, obj, code, seen, advice
+        self.message, self.system, self.operation, self.obj, self.code, self.seen = message, system, operation, obj, code, seen
+        self.advice = advice or self.usual_advice
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.system, self.operation, self.obj) if part)
@@ -53,12 +56,14 @@ class Unreachable(KubedrError):
     """No connection could be made, so nothing was sent: safe to send again."""
 
     kind = "unreachable"
+    usual_advice = "Check its address in dr_sites, the network, and whether it is up."
 
 
 class AnswerLost(KubedrError):
     """The request may have been carried out, but no usable answer came: read before sending again."""
 
     kind = "answer_lost"
+    usual_advice = "Look whether it is up, and run again: every run looks first and goes on from what it sees."
 
 
 class AuthError(KubedrError):

@@ -18,7 +18,7 @@ description:
   - >-
     It begins C(run.json) and sets the facts C(dr_run_id), C(dr_run_file) and C(dr_run_process), by which later tasks find it.
   - >-
-    An unplanned failover never contacts the source site.
+    An unplanned failover or failback never contacts the site that was lost.
 extends_documentation_fragment:
   - kubedr.ontap._group
   - kubedr.ontap._attributes
@@ -34,7 +34,7 @@ options:
     type: str
     required: true
     choices: [setup, status, fence, failover, reprotect, failback, drill, drill_cleanup, teardown, preflight]
-    description: What is done. V(reprotect), V(failback), V(drill), V(drill_cleanup) and V(teardown) are refused in this release.
+    description: What is done. V(drill), V(drill_cleanup) and V(teardown) are refused in this release.
   phase:
     type: str
     required: true
@@ -45,14 +45,14 @@ options:
     description: Id of the run. Set by the action plugin from the facts of the phase V(open).
   mode:
     type: str
-    description: V(planned) or V(unplanned), for the verb V(failover). Never guessed.
+    description: V(planned) or V(unplanned), for the verbs V(failover) and V(failback). Never guessed.
   fence:
     type: str
     description: V(lift) makes the verb V(fence) take the fence away.
   fence_statement:
     type: raw
     description:
-      - Your word that the other site is down, for an unplanned failover without proof. A dict or its JSON text.
+      - Your word that the other site is down, for an unplanned failover or failback without proof. A dict or its JSON text.
       - C(site), C(who), C(why), C(at) as an ISO 8601 instant, and C(evidence), a list of the ids that a refusal printed.
   backup:
     type: raw
@@ -62,7 +62,8 @@ options:
     description: Token of exactly the loss that is accepted, or a dict of tokens by group.
 notes:
   - >-
-    Use the roles P(kubedr.ontap.setup#role), P(kubedr.ontap.fence#role) and P(kubedr.ontap.failover#role) rather than this module by itself.
+    Use the roles P(kubedr.ontap.setup#role), P(kubedr.ontap.fence#role), P(kubedr.ontap.failover#role), P(kubedr.ontap.reprotect#role)
+    and P(kubedr.ontap.failback#role) rather than this module by itself.
 seealso:
   - module: kubedr.ontap.dr_state
 """

@@ -35,6 +35,11 @@ options:
     type: int
     default: 1
     description: How many of the newest runs.
+  language:
+    type: str
+    choices: [en, ja]
+    default: en
+    description: Language of C(lines). States, names and times are as the systems call them.
 seealso:
   - module: kubedr.ontap.dr_phase
 """

@@ -17,7 +17,7 @@ from ansible_collections.kubedr.ontap.tests.support import drivers
 from kubedr_lab.pocket import PocketLab
 
 from .ends import differences, end_of
-from .laws import Watch, after_end
+from .laws import SOURCE, Watch, after_end
 from .scenarios import GROUP, SCENARIOS, Scenario, deployed, protected
 from .wire import Call, Killed, Mishap, Wire
 
@@ -93,7 +93,7 @@ def recording(name: str) -> Recording:
     done = run_verb(scenario, lab, "first", FIRST, tasks=tasks, checkpoints=marks)
     assert done.error is None, f"{name} fails without any fault: {done.error}"
     end = end_of(lab, GROUP)
-    wrong = [*done.watch.broken, *after_end(lab, GROUP, clean="first")]
+    wrong = [*broken_laws(scenario, done), *after_end(lab, GROUP, clean="first")]
     assert not wrong, f"{name} breaks laws without any fault: {wrong}"
     again = run_verb(scenario, lab, "again", SECOND, tasks=tasks)
     wrong = differences(end_of(lab, GROUP), end)
@@ -149,7 +149,7 @@ def fault_cell(name: str, number: int, kind: str) -> Outcome:
     if problem:
         return Outcome(cell, "unclear", problem)
     downloads = 1 if "downloadrequests" in call.path else 0
-    wrong = [*done.watch.broken, *after_end(lab, GROUP, clean="" if done.error else "first", downloads=downloads)]
+    wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, clean="" if done.error else "first", downloads=downloads)]
     if wrong:
         return Outcome(cell, "law", "; ".join(wrong))
     if done.error is None:
@@ -181,11 +181,17 @@ def kill_cell(name: str, number: int, moment: str, elsewhere: bool) -> Outcome:
         if moment != "boundary" and (done.wire.hit != record.calls[number] or not isinstance(done.error, Killed)):
             return Outcome(cell, "drifted", f"hit {done.wire.hit}, ended by {done.error!r}")
         downloads = 1 if any("downloadrequests" in call.path for call in done.wire.calls[-1:]) else 0
-        wrong = [*done.watch.broken, *after_end(lab, GROUP, downloads=downloads)]
+        wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, downloads=downloads)]
         if wrong:
             return Outcome(cell, "law", "; ".join(wrong))
     wrong = _next_run(record, lab, tasks, others_alive=elsewhere, done_before=False, downloads=downloads)
     return Outcome(cell, "not resumed", "; ".join(wrong[:5])) if wrong else Outcome(cell, RESUMED)
+
+
+def broken_laws(scenario: Scenario, done: RunEnd) -> list[str]:
+    """What was against the laws while it ran."""
+    contacted = sorted(f"{site} {system}" for site, system in done.wire.opened if site == SOURCE and scenario.never_contacts_source)
+    return [*done.watch.broken, *(f"a connection to {name} was opened" for name in contacted)]
 
 
 def _unclear(error: BaseException | None) -> str:
@@ -203,7 +209,7 @@ def _next_run(record: Recording, lab: PocketLab, tasks: list[drivers.Task], *, o
     done = run_verb(record.scenario, lab, "second", SECOND, tasks=tasks, others_alive=others_alive)
     if done.error is not None:
         return [f"the next run ended with {type(done.error).__name__}: {done.error}"]
-    wrong = [*done.watch.broken, *after_end(lab, GROUP, clean="second", downloads=downloads), *differences(end_of(lab, GROUP), record.end)]
+    wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, clean="second", downloads=downloads), *differences(end_of(lab, GROUP), record.end)]
     if done_before and done.changed:
         wrong.append("the next run changed something, after success")
     return wrong

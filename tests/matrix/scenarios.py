@@ -39,6 +39,11 @@ class Scenario:
     begin: Callable[[PocketLab], None] | None = None
     break_starts_svm: bool = False
 
+    @property
+    def never_contacts_source(self) -> bool:
+        """An unplanned failover works from the destination alone."""
+        return self.name.startswith("failover")
+
     def start(self, frozen: dict[str, Any]) -> PocketLab:
         """A lab in a state."""
         return PocketLab(**self.lab, frozen=frozen)
@@ -58,13 +63,14 @@ def deployed(**lab: Any) -> dict[str, Any]:
 
 @cache
 def protected(**lab: Any) -> dict[str, Any]:
-    """Set up; the application wrote, a backup and a transfer happened, and it wrote again."""
+    """Set up; the application wrote, a backup and a transfer happened, it wrote again, and one more backup happened, which is as usable."""
     pocket = PocketLab(**lab, frozen=deployed(**lab))
     drivers.run_tasks(drivers.setup_tasks(group_dict(pocket, GROUP)), pocket_env(pocket), "setup")
     pocket.write(GROUP, 3)
     pocket.backup("tokyo")
     pocket.transfer(GROUP)
     pocket.write(GROUP, 2)
+    pocket.backup("tokyo")
     pocket.run(15)
     return pocket.freeze()
 

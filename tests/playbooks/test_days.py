@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import datetime
@@ -36,7 +37,7 @@ def diffs(played: Played, group: str) -> list[str]:
 def test_set_up_is_foretold_done_and_done_already(operator: Operator) -> None:
     """``--check --diff`` names what the run then does; the second run changes nothing and sends no write request."""
     operator.lab.run("deploy", "--all")
-    foretold = operator.good("setup", "--check", "--diff")
+    foretold = operator.good("setup", "--check", "--diff", "--forks", "1")
     assert operator.writes() == []
     assert {run["result"] for run in foretold.runs.values()} == {"planned"}
     done = operator.good("setup", "--diff", "--forks", "1")
@@ -46,7 +47,7 @@ def test_set_up_is_foretold_done_and_done_already(operator: Operator) -> None:
     assert len(diffs(done, "app1")) == 7
     assert diffs(foretold, "app1") == diffs(done, "app1")
     assert set(changes(done, "app2")) < set(changes(foretold, "app2"))
-    assert foretold.changed["app1"] == done.changed["app1"] == 7
+    assert foretold.changed["app1"] == done.changed["app1"] == 6
     before = operator.writes()
     again = operator.good("setup", "--diff")
     assert again.changed == dict.fromkeys(GROUPS, 0)
@@ -57,18 +58,23 @@ def test_set_up_is_foretold_done_and_done_already(operator: Operator) -> None:
 
 def protect(operator: Operator, groups: int) -> None:
     """Deployed, set up, written to, backed up and transferred; more was written since."""
-    lab = operator.lab
-    lab.run("deploy", "--all")
-    operator.good("setup")
     names = [f"app{number}" for number in range(1, groups + 1)]
+    operator.lab.run("deploy", "--all")
+    operator.good("setup")
+    write(operator, names)
+    operator.lab.run("backup", "tokyo")
     for name in names:
-        lab.run("write", name)
-    lab.run("backup", "tokyo")
-    for name in names:
-        lab.run("transfer", name)
-    time.sleep(0.6)
-    for name in names:
-        lab.run("write", name, "--stop")
+        operator.lab.run("transfer", name)
+    write(operator, names)
+
+
+def write(operator: Operator, groups: list[str]) -> None:
+    """Some records to each group's volumes."""
+    for name in groups:
+        operator.lab.run("write", name)
+    time.sleep(0.7)
+    for name in groups:
+        operator.lab.run("write", name, "--stop")
 
 
 def untouched(operator: Operator, group: str) -> dict[str, Any]:
@@ -103,9 +109,9 @@ def test_the_site_is_lost_in_every_way(operator: Operator) -> None:
     lab = operator.lab
     protect(operator, 6)
     assert operator.play("failover", "--limit", "app5").rc != 0, "no mode"
-    silent, tokyo = operator.ports("tokyo"), []
+    silent = operator.ports("tokyo")
     before = untouched(operator, "app6")
-    tokyo.append(operator.good("fence", "--limit", "app5"))
+    operator.good("fence", "--limit", "app5")
     fenced = operator.failover("app5")
     assert fenced.rc == 0, fenced.text[-4000:]
     assert fenced.runs["app5"]["fence"]["kind"] == "proof"
@@ -128,3 +134,73 @@ def test_the_site_is_lost_in_every_way(operator: Operator) -> None:
     assert {name: played.ports & silent for name, played in seen.items()} == dict.fromkeys(seen, set())
     assert {name: steps(played, group) for (name, played), group in zip(seen.items(), ("app5", "app1", "app2", "app3", "app4"), strict=True)} == dict.fromkeys(seen, steps(fenced, "app5"))
     assert {"break", "export_rules", "start", "restore_namespaces", "verified"} <= set(steps(fenced, "app5"))
+
+
+@pytest.mark.parametrize("operator", [["--groups", "2"]], indirect=True)
+def test_a_night_with_two_operators_and_a_killed_run(operator: Operator) -> None:
+    """The site is gone. What must be refused is; of two runs one goes on; a killed one is finished by the next; and what is done stays done."""
+    lab, silent = operator.lab, operator.ports("tokyo")
+    protect(operator, 2)
+    lab.run("kill", "tokyo")
+    before = operator.writes()
+
+    status = operator.play("status")
+    assert status.rc != 0
+    assert {name for name in ("ONTAP tokyo", "Kubernetes tokyo", "ONTAP osaka") if f"no answer from {name}" in status.text or f", {name};" in status.text} == {"ONTAP tokyo", "Kubernetes tokyo"}
+    tries = {"failed": operator.play("setup"), "refused": operator.failover("app1")}
+    for result, played in tries.items():
+        assert (played.rc != 0, played.runs["app1"]["result"]) == (True, result)
+    assert "ONTAP tokyo" in tries["failed"].runs["app1"]["message"]
+    assert "dr_fence_statement" in tries["refused"].runs["app1"]["message"]
+    assert "dr_mode" in operator.play("failover").text
+    planned = operator.failover("app1", "--check", dr_fence_statement=operator.statement())
+    assert (planned.rc, planned.runs["app1"]["result"]) == (0, "planned")
+    assert operator.writes() == before
+
+    slow_break(operator)
+    first = operator.begin("failover", "--limit", "app1", dr_mode="unplanned", dr_fence_statement=operator.statement())
+    first.wait_for(lambda: "break" in journal(operator, "app1")["open"], "the break was not begun")
+    second = operator.failover("app1", dr_fence_statement=operator.statement())
+    assert (second.rc != 0, second.runs["app1"]["result"]) == (True, "refused")
+    assert "lease_held" in second.text
+    assert f"process {first.process.pid}" in second.text
+    won = first.wait()
+    assert won.rc == 0, won.text[-4000:]
+
+    slow_break(operator)
+    killed = operator.begin("failover", "--limit", "app2", dr_mode="unplanned", dr_fence_statement=operator.statement())
+    killed.wait_for(lambda: "break" in journal(operator, "app2")["open"], "the break was not begun")
+    killed.kill()
+    assert killed.wait().runs["app2"]["result"] == "running"
+    lab.run("faults", "clear")
+    resumed = operator.failover("app2")
+    assert resumed.rc == 0, resumed.text[-4000:]
+    assert [steps(resumed, "app2")[0], steps(resumed, "app2")[-1]] == ["export_rules", "verified"]
+
+    before = operator.writes()
+    again = operator.good("failover", dr_mode="unplanned")
+    assert again.changed == dict.fromkeys(GROUPS, 0)
+    assert operator.writes() == before
+    assert not silent & (won.ports | second.ports | resumed.ports | again.ports)
+    for group, run in (("app1", won.runs["app1"]), ("app2", resumed.runs["app2"])):
+        assert_exact_loss(operator, group, run)
+
+    lab.run("start", "tokyo")
+    before = operator.writes()
+    for arguments in ([], ["--check"]):
+        refused = operator.play("setup", *arguments)
+        assert (refused.rc != 0, refused.changed) == (True, dict.fromkeys(GROUPS, 0))
+        assert {run["result"] for run in refused.runs.values()} == {"refused"}
+    assert operator.writes() == before
+
+
+def slow_break(operator: Operator) -> None:
+    """The next break is carried out, and answered only after some seconds."""
+    operator.lab.run("fault", "osaka", "--match", "PATCH /api/snapmirror/relationships/[^/]+$", "--kind", "slow", "--nth", "2", "--seconds", "6")
+
+
+def journal(operator: Operator, group: str) -> dict[str, Any]:
+    """The newest run.json of a group, and which of its steps are under way."""
+    path = [path for path in operator.journals() if path.parts[-3] == group][-1]
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return {**document, "open": [step["name"] for step in document["steps"] if step["ended_at"] is None] if document["result"] == "running" else []}

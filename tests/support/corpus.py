@@ -24,7 +24,7 @@ NS = "corpus"
 STALE = "1"
 VARYING = frozenset({
     "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "clusterIP", "clusterIPs", "nodePort", "selfLink", "continue", "remainingItemCount",
-    "lastTransitionTime", "time",
+    "lastTransitionTime", "lastPhaseTransitionTime", "time",
 })
 """Fields whose values differ from server to server, or from run to run."""
 
@@ -134,7 +134,8 @@ def _life(subject: Subject) -> Iterator[Ask]:
     yield ask("create unknown field strict", "POST", at, {**subject.body("four"), "nonsense": 1}, query={"fieldValidation": "Strict"})
     yield ask("bad name", "POST", at, subject.body("Bad_Name"), compare="status")
     yield ask("bad label", "POST", at, subject.body("five", labels={"a b": "c"}), compare="status")
-    yield ask("no name", "POST", at, {key: value for key, value in subject.body("x").items() if key != "metadata"}, compare="status")
+    if subject.kind != "Service":  # a real server tries to give it an address until the request times out
+        yield ask("no name", "POST", at, {key: value for key, value in subject.body("x").items() if key != "metadata"}, compare="status")
     yield ask("wrong kind", "POST", at, {**subject.body("six"), "kind": "Nonsense"}, compare="status")
     yield ask("get", "GET", one)
     yield ask("get missing", "GET", f"{at}/missing")

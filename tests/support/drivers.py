@@ -99,14 +99,16 @@ def _value(spec: Mapping[str, Any], given: Any) -> Any:
 
 
 def run_tasks(tasks: Iterator[Task], env: Any, run_id: str, before: Callable[[str, Mapping[str, Any]], None] = lambda name, params: None) -> list[dict[str, Any]]:
-    """Run them in order; the first error ends it, as in a playbook.
+    """Run them in order; the first error ends it, as in a playbook. Where the first says that nothing is left to do, only the last follows.
 
     Args:
         run_id: of this run, handed to every phase as the journal does.
         before: called before each task.
     """
-    results = []
+    results: list[dict[str, Any]] = []
     for name, params in tasks:
+        if results and results[0].get("done") and params.get("phase") != "close":
+            continue
         options = complete(name, params)
         if "run_id" in options:
             options["run_id"] = run_id

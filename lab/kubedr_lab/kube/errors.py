@@ -32,7 +32,8 @@ class KubeError(Exception):
         self.code = code
         self.reason = reason or _REASONS[code]
         self.status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
-        self.status |= {"reason": self.reason, "details": details or {}, "code": code}
+        given = {key: value for key, value in (details or {}).items() if value != "" or key != "group"}
+        self.status |= {"reason": self.reason, "details": given, "code": code}
 
 
 def success(details: Json) -> Json:
@@ -71,10 +72,22 @@ def conflict(group: str, plural: str, name: str, why: str) -> KubeError:
     return KubeError(409, message, details={"name": name, "group": group, "kind": plural})
 
 
+def precondition_failed(group: str, kind: str, plural: str, name: str, why: str) -> KubeError:
+    """409 for a deletion of another object than the one that is there. Unlike other conflicts it names the kind, not the plural."""
+    message = f'Operation cannot be fulfilled on {_qualified(plural, group)} "{name}": Precondition failed: {why}'
+    return KubeError(409, message, details={"name": name, "group": group, "kind": kind})
+
+
 def forbidden(group: str, plural: str, name: str, why: str, causes: Sequence[Json] = ()) -> KubeError:
     """403: never allowed, whoever asks."""
     details: Json = {"name": name, "group": group, "kind": plural, **({"causes": list(causes)} if causes else {})}
     return KubeError(403, f'{_qualified(plural, group)} "{name}" is forbidden: {why}', details=details)
+
+
+def terminating(group: str, plural: str, name: str, namespace: str) -> KubeError:
+    """403: nothing can be made in a namespace that is going."""
+    causes = [{"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated", "field": "metadata.namespace"}]
+    return forbidden(group, plural, name, f"unable to create new content in namespace {namespace} because it is being terminated", causes)
 
 
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> KubeError:

@@ -90,11 +90,16 @@ class Reader:
         if wants(request, "PartialObjectMetadataList"):
             items = [partial(source.objects[key]) for key in keys]
             return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items}
-        head = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
+        whole = {"continue": "", **metadata} if resource.crd else metadata  # only lists of custom kinds say that nothing follows
+        head = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": whole}
         if self._registry.versions(resource) > 1:
             return {**head, "items": [{**source.objects[key], "apiVersion": resource.api_version} for key in keys]}
-        # The encoded objects are at hand: a list is their join, however long it is.
-        return encode(head)[:-1] + b',"items":[' + b",".join([source.encoded[key] for key in keys]) + b"]}"
+        # The encoded objects are at hand: a list is their join, however long it is. Items of built-in kinds do not say what they are, those of others do.
+        own = encode({"apiVersion": resource.api_version, "kind": resource.kind})[:-1] + b","
+        skipped = 0 if resource.crd else len(own) - 1
+        encoded = (source.encoded[key] for key in keys)
+        items = [b"{" + text[skipped + 1 :] if skipped and text.startswith(own) else text for text in encoded]
+        return encode(head)[:-1] + b',"items":[' + b",".join(items) + b"]}"
 
     def _watch(self, request: Request, target: Target) -> Watch:
         source = self._objects.table(target.resource)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -70,15 +71,23 @@ class Registry:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str], Resource] = {}
         for row in BUILTIN:
-            self.add(row)
+            self._rows[row.group, row.version, row.plural] = row
+        self._count()
 
     def add(self, row: Resource) -> None:
         """Add or replace one row."""
         self._rows[row.group, row.version, row.plural] = row
+        self._count()
 
     def remove_definition(self, crd: str) -> None:
         """Forget the rows of one CustomResourceDefinition."""
         self._rows = {key: row for key, row in self._rows.items() if row.crd != crd}
+        self._count()
+
+    def _count(self) -> None:
+        """What every list asks for, once per change of the rows."""
+        self._versions: Counter[tuple[str, str]] = Counter(row.key for row in self._rows.values())
+        self._types: list[Resource] = list({row.key: row for row in self._rows.values() if row.verbs == ALL_VERBS}.values())
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         """One row."""
@@ -105,11 +114,11 @@ class Registry:
 
     def types(self) -> Iterator[Resource]:
         """One row per type, whatever its versions."""
-        return iter({row.key: row for row in self._rows.values() if row.verbs == ALL_VERBS}.values())
+        return iter(self._types)
 
     def versions(self, row: Resource) -> int:
         """How many versions of the same type are served."""
-        return sum(other.key == row.key for other in self._rows.values())
+        return self._versions[row.key]
 
 
 def _row(group: str, text: str, namespaced: bool = True, version: str = "v1") -> Resource:

@@ -70,6 +70,28 @@ _METADATA: Shape = {
 }
 
 
+_RULES = ("rules", "aggregationRule")
+_TOP: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Pod", "PersistentVolume", "PersistentVolumeClaim", "Service", "Namespace", "Node"), ("spec", "status")),
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"), ("spec", "status")),
+    "ConfigMap": ("data", "binaryData", "immutable"),
+    "Secret": ("data", "stringData", "type", "immutable"),
+    "ServiceAccount": ("secrets", "imagePullSecrets", "automountServiceAccountToken"),
+    "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode", "allowVolumeExpansion", "mountOptions", "allowedTopologies"),
+    "PriorityClass": ("value", "globalDefault", "description", "preemptionPolicy"),
+    **dict.fromkeys(("Role", "ClusterRole"), _RULES),
+    **dict.fromkeys(("RoleBinding", "ClusterRoleBinding"), ("roleRef", "subjects")),
+}
+"""The fields beside apiVersion, kind and metadata of the kinds that a disaster recovery meets."""
+
+
+def known_fields(resource: Resource, obj: Json) -> tuple[Json, list[str]]:
+    """The object of a built-in kind without fields that its kind does not have, and the names of those: a real server drops them unless asked to be strict."""
+    known = _TOP.get(resource.kind)
+    unknown = [] if known is None else [name for name in obj if name not in ("apiVersion", "kind", "metadata", *known)]
+    return ({name: value for name, value in obj.items() if name not in unknown} if unknown else obj), unknown
+
+
 def check_types(resource: Resource, obj: Json) -> None:
     """Every field that the table knows has the JSON type that it must have.
 

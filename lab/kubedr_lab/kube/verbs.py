@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -15,17 +16,32 @@ from uuid import UUID
 from ..clock import Clock
 from .crds import complete_crd, crd_faults, crd_rows
 from .defaults import complete, initial_status
-from .errors import Cause, Json, KubeError, already_exists, bad_request, conflict, forbidden, invalid, not_found, success
+from .errors import (
+    Cause,
+    Json,
+    KubeError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+    precondition_failed,
+    success,
+    terminating,
+)
 from .immutable import changed_faults
 from .metadata import metadata_faults, normalize
 from .objects import Objects
 from .resources import Registry, Resource
 from .schema import conform
-from .shapes import check_types
+from .shapes import check_types, known_fields
 from .validation import choice_fault, faults
 
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 _IMMORTAL = ("default", "kube-system", "kube-public")
+_RETURNED = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "StorageClass")
+"""Kinds of which a deletion answers with the object; with the others it is a Status."""
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _CRD = "CustomResourceDefinition"
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -75,7 +91,7 @@ class Verbs:
         obj = self._checked_body(resource, namespace, copy.deepcopy(body))
         metadata = obj["metadata"]
         if resource.namespaced:
-            self._check_namespace(namespace)
+            self._check_namespace(resource, namespace, str(metadata.get("name", "")))
             metadata["namespace"] = namespace
         else:
             metadata.pop("namespace", None)
@@ -140,8 +156,8 @@ class Verbs:
         metadata = current["metadata"]
         for field, wanted in ((options or {}).get("preconditions") or {}).items():
             if wanted and wanted != metadata.get(field):
-                why = f"Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {metadata.get(field)}"
-                raise conflict(resource.group, resource.plural, name, why)
+                why = f"{field} in precondition: {wanted}, {field} in object meta: {metadata.get(field)}"
+                raise precondition_failed(resource.group, resource.kind, resource.plural, name, why)
         if resource.kind == "Namespace" and name in _IMMORTAL:
             raise forbidden("", "namespaces", name, "this namespace may not be deleted")
         done = success({"name": name, "group": resource.group, "kind": resource.plural, "uid": metadata["uid"]})
@@ -153,7 +169,7 @@ class Verbs:
             finalizers.append(marker)
         if not finalizers and resource.kind not in ("Namespace", _CRD):
             self.objects.remove(resource, current)
-            return done
+            return {**current, "apiVersion": resource.api_version} if resource.kind in _RETURNED else done
         return self._mark_deleted(resource, current, finalizers)
 
     def _mark_deleted(self, resource: Resource, current: Json, finalizers: list[str]) -> Json:
@@ -174,6 +190,9 @@ class Verbs:
         if not isinstance(body, dict) or not isinstance(body.setdefault("metadata", {}), dict):
             raise bad_request(f"the request body is not a {resource.kind}")
         given = body.get("apiVersion") or resource.api_version, body.get("kind") or resource.kind
+        if given[1] != resource.kind and resource.crd:
+            why = f'Invalid value: "{given[1]}": must be {resource.kind}'
+            raise invalid(resource.group, given[1], str(body["metadata"].get("name", "")), [("kind", why)])
         if given != (resource.api_version, resource.kind):
             raise bad_request(f"{given[1]} in version {given[0]} does not match the expected {resource.kind} in version {resource.api_version}")
         check_types(resource, body)
@@ -183,11 +202,10 @@ class Verbs:
         head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": dict(body["metadata"])}
         return {**head, **{key: body[key] for key in sorted(body) if key not in head}}
 
-    def _check_namespace(self, namespace: str) -> None:
+    def _check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
         found = self.get(self.registry.resolve("namespaces"), "", namespace)
         if found["metadata"].get("deletionTimestamp"):
-            why = f"unable to create new content in namespace {namespace} because it is being terminated"
-            raise forbidden("", "namespaces", namespace, why, [{"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated"}])
+            raise terminating(resource.group, resource.plural, name, namespace)
 
     def _check_preconditions(self, resource: Resource, current: Json, new: Json, options: Options) -> None:
         metadata, before = new["metadata"], current["metadata"]
@@ -195,7 +213,7 @@ class Verbs:
         if metadata.get("name", name) != name:
             raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
         if not version and resource.crd and not options.patch:
-            raise invalid(resource.group, resource.kind, name, [("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")])
+            raise invalid(resource.group, resource.plural, name, [("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")])
         if version and not version.isdigit():
             raise KubeError(500, f'strconv.ParseUint: parsing "{version}": invalid syntax')
         if version and version != before["resourceVersion"]:
@@ -211,12 +229,14 @@ class Verbs:
         if resource.schema is not None:
             obj, findings = conform(obj, resource.schema)
             if findings.unknown and options.strict:
-                listed = ", ".join(f'unknown field "{path}"' for path in findings.unknown)
-                raise bad_request(f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict decoding error: {listed}')
+                raise _strictly(resource, findings.unknown)
             found += findings.errors
         elif resource.kind == _CRD:
             found += crd_faults(obj)
         else:
+            obj, unknown = known_fields(resource, obj)
+            if unknown and options.strict:
+                raise _strictly(resource, unknown)
             found += faults(resource.group, resource.kind, obj)
             if not found:
                 complete(resource.group, resource.kind, obj, self._rng)
@@ -233,6 +253,11 @@ class Verbs:
             self.registry.remove_definition(obj["metadata"]["name"])
             for row in crd_rows(obj):
                 self.registry.add(row)
+
+
+def _strictly(resource: Resource, unknown: Sequence[str]) -> KubeError:
+    listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+    return bad_request(f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict decoding error: {listed}')
 
 
 def _carry_over(resource: Resource, current: Json, new: Json, subresource: str) -> Json:

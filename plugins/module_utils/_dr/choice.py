@@ -13,7 +13,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-from .._errors import KubedrError, Refused
+from .._errors import ApiError, KubedrError, NotFound, Refused
 from .manifests import NAMESPACES, Objects
 from .pvs import ClaimVolume, SvmView, group_volumes
 
@@ -96,9 +96,10 @@ def choose(backups: Iterable[BackupLike], holds: Callable[[str], Objects], rules
     """The newest usable backup, or the one that the operator named.
 
     Args:
-        holds: what a backup holds, read when it is asked for; a KubedrError means that it can not be read.
+        holds: what a backup holds, read when it is asked for.
 
     Raises:
+        KubedrError: of ``holds``, where it says nothing about the backup but that a system gave trouble: an older backup is no answer to that.
         Refused: ``no_usable_backup`` with all reasons in ``seen``; ``backup_unreadable`` or ``backup_unknown`` for a named one.
     """
     newest_first = sorted(backups, key=lambda backup: (_stamp(backup), backup.name), reverse=True)
@@ -137,6 +138,8 @@ def _named(backups: Sequence[BackupLike], holds: Callable[[str], Objects], rules
         contents = holds(backup.name)
         volumes = group_volumes(contents, rules.namespaces, rules.svm or SvmView({}), rules.label_selector)
     except KubedrError as error:
+        if not _about_the_backup(error):
+            raise
         raise Refused("backup_unreadable", f"it can not be read: {error}", operation="choose backup", obj=backup.name) from error
     broken = [why for why in (at_a_glance(backup, rules), _lacks_namespace(contents, rules)) if why]
     newer = [
@@ -170,6 +173,8 @@ def _inside(backup: BackupLike, holds: Callable[[str], Objects], rules: Rules) -
         why = _lacks_namespace(contents, rules)
         volumes = [] if why else group_volumes(contents, rules.namespaces, rules.svm or SvmView({}), rules.label_selector)
     except KubedrError as error:
+        if not _about_the_backup(error):
+            raise
         return [], f"it can not be read: {error}"
     if why or rules.svm is None:
         return volumes, why
@@ -178,6 +183,11 @@ def _inside(backup: BackupLike, holds: Callable[[str], Objects], rules: Rules) -
         return volumes, "no volume on the DR SVM for " + ", ".join(volume.label for volume in homeless)
     unknown = [volume for volume in volumes if volume.on_svm and volume.manifest is None]
     return volumes, f"it lacks the PersistentVolume of {', '.join(volume.label for volume in unknown)}" if unknown else None
+
+
+def _about_the_backup(error: KubedrError) -> bool:
+    """Its file is not there, or is damaged. Anything else is trouble with a system, which passes."""
+    return isinstance(error, NotFound) or (type(error) is ApiError and not error.status)
 
 
 def _lacks_namespace(contents: Objects, rules: Rules) -> str | None:

@@ -65,8 +65,16 @@ class Step:
 
 
 def _broken(view: View) -> bool:
-    relation = view.storage.incoming
-    return bool(relation and relation.broken and view.storage.svm and view.storage.svm.subtype == "default")
+    relation, svm = view.storage.incoming, view.storage.svm
+    if svm is None or svm.subtype != "default":
+        return False
+    # On the way home the relationship is deleted after its break was seen: of FlexGroups before the forward resync, of others after it.
+    return relation.broken if relation else view.verb == "failback" and view.in_epoch(view.record.get("broken") or {})
+
+
+def _break_noted(view: View) -> bool:
+    """A run that died right after the break left no word of when it was."""
+    return _broken(view) and view.in_epoch(view.record.get("broken") or {})
 
 
 def _decided(view: View) -> bool:
@@ -99,7 +107,7 @@ FAILOVER: tuple[Step, ...] = (
     Step("decide", Phase.DECIDE, "record the epoch, the word on the other site, and the backup", _decided),
     Step("pause", Phase.PROMOTE, "pause the relationship", _paused),
     Step("abort", Phase.PROMOTE, "abort a running transfer", _idle),
-    Step("break", Phase.PROMOTE, "break the relationship off, forced", _broken),
+    Step("break", Phase.PROMOTE, "break the relationship off, forced", _break_noted),
     Step("export_rules", Phase.PROMOTE, "let in exactly the clients of this site", _exports),
     Step("start", Phase.PROMOTE, "start the SVM; LIFs up, volumes writable", _serving),
     Step("volumes", Phase.VOLUMES, "give every PV its volume", _reached(Objects.RESTORING, Objects.RESTORED, Objects.VERIFIED)),

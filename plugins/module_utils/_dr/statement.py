@@ -102,7 +102,7 @@ def judge_statement(statement: Statement, other_site: str, survivor: StorageSeen
         Refused: too old, ahead of time, or contradicted.
     """
     if statement.site != other_site:
-        raise ConfigError("dr_fence_statement.site", f"is {statement.site!r}, but the site to be declared down is {other_site!r}")
+        raise ConfigError("dr_fence_statement.site", f"is {statement.site!r}, but the site to be declared down is {other_site!r}", advice=f"Name {other_site}, and only if it is down.")
     if survivor.now is None:
         raise Refused("clock_unknown", f"the ONTAP cluster of {survivor.site} told no time, so the statement's age cannot be judged", system=f"ONTAP {survivor.site}")
     if survivor.now - statement.at > OLDEST:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._clock import poll
-from .._errors import ConfigError
+from .._errors import ConfigError, WaitTimeout
 from . import ark as ark_kinds
 from . import locations
 from .client import KubeClient, act
@@ -29,6 +29,17 @@ def spec_of(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return spec
 
 
+def check_credential(client: KubeClient, ark: ArkAccess, wanted: Mapping[str, Any]) -> None:
+    """The Secret that the location's credential names is there.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    secret = (wanted.get("credential") or {}).get("name")
+    if secret and client.get(f"/api/v1/namespaces/{ark.namespace}/secrets/{secret}") is None:
+        raise ConfigError("ark.location.credential", f"{client.system} has no Secret {secret} in {ark.namespace}", advice="Make it first: secrets are never copied between sites.")
+
+
 def ensure(client: KubeClient, ark: ArkAccess, wanted: Mapping[str, Any], *, check_mode: bool = False) -> tuple[Location, bool]:
     """The location exists as wanted. Its access mode is left alone: a restore may hold it.
 
@@ -36,9 +47,7 @@ def ensure(client: KubeClient, ark: ArkAccess, wanted: Mapping[str, Any], *, che
         ConfigError: the Secret that the credential names is not there.
     """
     spec = spec_of(wanted)
-    secret = (spec.get("credential") or {}).get("name")
-    if secret and client.get(f"/api/v1/namespaces/{ark.namespace}/secrets/{secret}") is None:
-        raise ConfigError("ark.location.credential", f"{client.system} has no Secret {secret} in {ark.namespace}", advice="Make it first: secrets are never copied between sites.")
+    check_credential(client, ark, wanted)
     path = ark.path("backupstoragelocations", ark.storage_location)
 
     def send(seen: Location) -> None:
@@ -68,7 +77,12 @@ def wait_available(client: KubeClient, ark: ArkAccess, deadline: float, on_look:
         )
     if not ark.dialect.has_read_only and not found.phase:
         return found
-    return poll(
-        client.clock, lambda: locations.read(client, ark), lambda seen: seen.phase == "Available", timeout=deadline, what=f"wait for backup location {ark.storage_location}",
-        system=client.system, describe=lambda seen: f"{seen.phase or 'not validated yet'} {seen.message}".strip(), on_look=on_look,
-    )
+    try:
+        return poll(
+            client.clock, lambda: locations.read(client, ark), lambda seen: seen.phase == "Available", timeout=deadline,
+            what=f"wait for backup location {ark.storage_location}", system=client.system,
+            describe=lambda seen: f"{seen.phase or 'not validated yet'} {seen.message}".strip(), on_look=on_look,
+        )
+    except WaitTimeout as error:
+        error.advice = f"Look at the bucket and its credential on this cluster, and at {ark.dialect.product}'s own log."
+        raise

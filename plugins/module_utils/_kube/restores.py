@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._clock import poll
+from .._clock import CLOSE_GROWTH, poll
 from .._errors import ApiError, Conflict, KubedrError
 from . import ark as ark_kinds
 from . import results
@@ -144,7 +144,7 @@ def wait(
 
     ended = poll(
         client.clock, look, lambda seen: phase_of(seen) in ark.dialect.restore_done, timeout=deadline, what=f"wait for restore {name}",
-        system=client.system, describe=progress_of, on_look=on_look,
+        system=client.system, describe=progress_of, on_look=on_look, growth=CLOSE_GROWTH,
     )
     result = from_record(ended, ark.dialect)
     return with_results(client, ark, result, fetch, precreated) if fetch else result

@@ -87,6 +87,7 @@ class Pod:
         return self.phase in ("Succeeded", "Failed")
 
 
+REPLICAS_NOTE = "kubedr.ontap/replicas"
 REPLICATED = ("deployments.apps", "statefulsets.apps", "replicasets.apps", "replicationcontrollers")
 SUSPENDED = ("cronjobs.batch", "jobs.batch")
 
@@ -133,8 +134,11 @@ def _finished_job(resource: str, item: dict[str, Any]) -> bool:
     return resource == "jobs.batch" and any(entry.get("type") in ("Complete", "Failed") and entry.get("status") == "True" for entry in conditions)
 
 
-def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, check_mode: bool = False) -> tuple[Workload, bool]:
+def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, note: bool = False, check_mode: bool = False) -> tuple[Workload, bool]:
     """The workload asks for so many replicas. A CronJob or Job is suspended at 0 and goes on otherwise. Does not wait for pods.
+
+    Args:
+        note: at 0, how many it asked for is noted in an annotation of its own, for people; otherwise that note is taken away.
 
     Raises:
         ApiError: it does not exist.
@@ -148,8 +152,13 @@ def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, check_mode: bo
 
     suspends = ref.resource in SUSPENDED
     wanted = min(replicas, 1) if suspends else replicas
-    patch = {"spec": {"suspend": replicas == 0} if suspends else {"replicas": replicas}}
-    return act(client, look, lambda seen: seen.replicas == wanted, lambda _seen: client.merge(ref.path, patch), what=f"scale {ref}", check_mode=check_mode)
+    spec = {"suspend": replicas == 0} if suspends else {"replicas": replicas}
+
+    def send(seen: Workload) -> object:
+        noted = {"metadata": {"annotations": {REPLICAS_NOTE: str(seen.replicas) if replicas == 0 else None}}} if note else {}
+        return client.merge(ref.path, {"spec": spec, **noted})
+
+    return act(client, look, lambda seen: seen.replicas == wanted, send, what=f"scale {ref}", check_mode=check_mode)
 
 
 def pods(client: KubeClient, namespaces: Iterable[str]) -> list[Pod]:

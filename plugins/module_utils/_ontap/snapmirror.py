@@ -224,17 +224,21 @@ def _abort(client: OntapClient, rel: Relationship, item: Transfer, word: str) ->
             raise
 
 
-def break_off(client: OntapClient, rel: Relationship, force: bool, deadline: float, on_look: Watch = nothing) -> tuple[Relationship, bool]:
+def break_off(
+    client: OntapClient, rel: Relationship, force: bool, deadline: float, on_look: Watch = nothing, on_error: Callable[[KubedrError], object] = nothing,
+) -> tuple[Relationship, bool]:
     """The destination becomes writable. Some releases also start its SVM.
 
     Args:
         force: skip ONTAP's checks with the peer, its LIFs and its protocols. Needed while the other site is dead.
+        on_error: told what each single request met, so that the caller can tell whether any may have been carried out.
 
     Raises:
         ApiError: 262224 without ``force`` where the peer does not answer; 13303856, 13303857 where the SVM has no protocol or no LIF.
     """
 
     def recover(error: KubedrError) -> bool:
+        on_error(error)
         if error.code != TRANSFER_RUNS:
             return transient(error)
         active = active_transfers(client, rel.uuid)

@@ -16,7 +16,7 @@ from .._dr.table import refusal
 from .._dr.words import Mode, Objects, Phase, Storage, Verb
 from .._env import Env
 from .._errors import ConfigError, Refused
-from . import failback, failover, fence, planned, preflight, reprotect, reverse, setup
+from . import failback, failover, fence, planned, preflight, reprotect, reverse, rollback, setup
 from .connect import Side
 from .walk import Run
 
@@ -47,12 +47,12 @@ def nothing(_run: Run) -> dict[str, Any]:
 PROMOTION: dict[str, Act] = {
     "prepare": by_mode(planned.prepare_phase, nothing), "workloads": by_mode(planned.workloads_phase, nothing), "sync": by_mode(planned.sync_phase, nothing),
     "decide": failover.decide_phase, "promote": failover.promote_phase, "volumes": failover.volumes_phase, "restore": failover.restore_phase, "verify": failover.verify_phase,
-    "rollback": by_mode(planned.rollback_phase, nothing),
+    "rollback": by_mode(rollback.rollback_phase, nothing),
 }
 PHASES: dict[str, dict[str, Act]] = {
     "setup": {"open": setup.open_phase, "objects": setup.objects_phase, "close": setup.close_phase},
     "preflight": {"open": preflight.open_phase},
-    "fence": {"open": fence.open_phase, "workloads": fence.workloads_phase, "storage": fence.storage_phase, "close": fence.close_phase},
+    "fence": {"open": fence.open_phase, "workloads": fence.workloads_phase, "storage": fence.storage_phase, "close": rollback.lift_phase},
     "failover": {"open": by_mode(planned.open_phase, failover.open_phase), **PROMOTION, "close": failover.close_phase},
     "reprotect": {
         "open": reprotect.open_phase, "fence": reprotect.fence_phase, "reverse": reverse.reverse_phase, "clear": reprotect.clear_phase, "objects": reprotect.objects_phase,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .._argspec import ArgumentSpec
+from .._dr.report import LANGUAGES, describe
 from .._env import Env
 from .._errors import ConfigError
 
@@ -20,6 +21,7 @@ SPEC = ArgumentSpec({
     "group": {"type": "str", "required": True},
     "evidence_dir": {"type": "str", "default": "./evidence"},
     "count": {"type": "int", "default": 1},
+    "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
 })
 
 
@@ -54,32 +56,3 @@ def _document(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) and "run_id" in document else None
-
-
-def describe(run: Mapping[str, Any]) -> list[str]:
-    """One run for people, a line per fact; facts that a run does not have are left out."""
-    before, after = run.get("state_before") or {}, run.get("state_after") or {}
-    rpo, backup, fence = run.get("rpo") or {}, run.get("backup") or {}, run.get("fence") or {}
-    facts = (
-        ("message", run.get("message")),
-        ("state", " -> ".join(f"{state['storage']}, objects {state.get('objects')}" for state in (before, after) if state.get("storage"))),
-        ("word on the other site", fence.get("kind")),
-        ("backup", backup.get("name") and f"{backup['name']} of {backup.get('started_at')}"),
-        ("RPO of data", _seconds(rpo.get("data_seconds"))),
-        ("RPO of objects", _seconds(rpo.get("objects_seconds"))),
-        ("RTO", _seconds(run.get("rto_seconds"))),
-        *((f"volume {volume.get('name')}", f"writes after {volume.get('lost_after')} are lost") for volume in (run.get("loss") or {}).get("volumes") or ()),
-        *((f"step {step.get('name')}", _step(step)) for step in run.get("steps") or ()),
-    )
-    head = f"{run['run_id']} by {run.get('by')}: {run.get('result')}, {run.get('started_at')} to {run.get('ended_at') or 'now, or it was killed'}"
-    return [head, *(f"  {name}: {text}" for name, text in facts if text)]
-
-
-def _seconds(value: Any) -> str:
-    return f"{value} s" if value is not None else ""
-
-
-def _step(step: Mapping[str, Any]) -> str:
-    if not step.get("ended_at"):
-        return f"begun {step.get('started_at')}, its end was not seen"
-    return f"{step.get('started_at')} to {step.get('ended_at')}{'' if step.get('changed') else ', nothing to change'}"

@@ -31,14 +31,15 @@ def open_phase(run: Run) -> dict[str, Any]:
         return planned.open_phase(run)
     seen = look_both(run.config, run.source, run.destination, deep=False)
     state = derive(seen.turned(), run.config.rpo_seconds)
+    at_home = state.storage in (Storage.PROTECTED, Storage.DEGRADED)
     no = refusal(Verb.FAILBACK, Mode.PLANNED, state)
-    if no:
+    if no and not at_home:
         raise Refused(no.reason, no.message, operation="failback", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     silent = next((part for part in (seen.source_storage, seen.source_objects) if isinstance(part, NoAnswer)), None)
     if silent is not None:
         raise Unreachable(f"site {run.config.source.name} gives no answer: {silent.why}", operation="failback", obj=run.config.name, seen=state.as_dict(), advice="The forward resync needs it.")
     run.env.reporter.note(state_before=state.as_dict(), verb="failback", mode=run.mode)
-    return {"state": state.as_dict(), "done": state.storage is Storage.PROTECTED}
+    return {"state": state.as_dict(), "done": at_home and _forgotten(run)}
 
 
 def fence_phase(run: Run) -> dict[str, Any]:
@@ -99,9 +100,19 @@ def _end_schedule(run: Run) -> None:
         run.update(run.destination, _forget)
 
 
+OF_THE_WAY_HOME = ("return_schedule", "held_schedule", "planned")
+"""What the record holds until the last step of a failback."""
+
+
 def _forget(record: dict[str, Any]) -> None:
-    for key in ("return_schedule", "held_schedule", "planned"):
+    for key in OF_THE_WAY_HOME:
         record.pop(key, None)
+
+
+def _forgotten(run: Run) -> bool:
+    """Whether a failback came to its last step: one that was killed before it has leftovers to clear."""
+    record = run.destination.records(run.config).read()[0] or {}
+    return not any(record.get(key) for key in OF_THE_WAY_HOME)
 
 
 def put_back(run: Run, held: Mapping[str, Any]) -> None:

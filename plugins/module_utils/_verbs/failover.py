@@ -145,7 +145,7 @@ def promote_phase(run: Run) -> dict[str, Any]:
             run.would(step.name, step.asked)
         return {}
     acts = {
-        "pause": lambda: promote.pause(run), "abort": lambda: promote.abort(run), "break": lambda: promote.break_off(run),
+        "pause": lambda: promote.pause(run), "abort": lambda: promote.abort(run), "break": lambda: promote.break_off(run, view),
         "export_rules": lambda: promote.export_rules(run, view), "start": lambda: promote.start(run),
     }
     for number, step in enumerate(todo, 1):

@@ -87,7 +87,7 @@ def workloads_phase(run: Run) -> dict[str, Any]:
 
 def scale_all(run: Run, side: Side, counts: Mapping[str, int]) -> dict[str, int]:
     """Each workload to its count; what was seen afterwards."""
-    return {name: workloads.scale(side.kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in counts.items()}
+    return {name: workloads.scale(side.kube, workloads.WorkloadRef.parse(name), count, note=True)[0].replicas for name, count in counts.items()}
 
 
 def _record_replicas(run: Run, sides: list[Side], running: Mapping[str, int]) -> dict[str, int]:

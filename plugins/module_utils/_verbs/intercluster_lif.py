@@ -11,9 +11,10 @@ from typing import Any
 
 from .._argspec import ONTAP, ArgumentSpec
 from .._env import Env
-from .._errors import ConfigError
+from .._errors import ApiError, ConfigError
 from .._ontap import network
 from .._ontap.access import access_of, connect
+from .._ontap.client import OntapClient
 from .._ontap.network import WantedLif
 from .._ontap.settings import Lif, prefix_length
 from .steps import ABSENT, Steps, check_timeout
@@ -48,11 +49,19 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
         before[lif.name] = _view(found)
 
         def ensure(lif: WantedLif = lif, found: Lif | None = found) -> tuple[Lif | None, bool]:
-            return (found, False) if found and network.as_wanted(found, lif) else network.ensure_intercluster_lif(client, lif, timeout)
+            return (found, False) if found and network.as_wanted(found, lif) else _ensure(client, lif, timeout)
 
         seen = steps.step(f"intercluster LIF {lif.name}", _asked(lif), ensure, _view)
         after[lif.name] = _asked(lif) if env.check_mode else _view(seen)
     return steps.result(before, after, lifs=[{"name": name, **view} for name, view in after.items()])
+
+
+def _ensure(client: OntapClient, lif: WantedLif, timeout: float) -> tuple[Lif | None, bool]:
+    try:
+        return network.ensure_intercluster_lif(client, lif, timeout)
+    except ApiError as error:
+        error.advice = error.advice or f"Check node {lif.node}, port {lif.port}, address {lif.address} and netmask {lif.netmask} of this LIF (intercluster_lifs of the site)."
+        raise
 
 
 def check_lifs(items: list[dict[str, Any]]) -> list[WantedLif]:

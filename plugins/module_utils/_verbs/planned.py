@@ -22,7 +22,7 @@ from .._dr.words import Mode, Verb
 from .._errors import KubedrError, Refused, Unreachable
 from .._kube import backups, schedules, workloads
 from .._ontap import snapmirror, svms
-from . import failover, fence
+from . import failover, fence, rollback
 from .look import look_both
 from .walk import Run
 
@@ -31,9 +31,11 @@ RUNNING = frozenset({"InProgress", "WaitingForPluginOperations", "WaitingForPlug
 
 def decided(run: Run) -> bool:
     """The decision of this promotion is recorded: from there on both modes walk the same steps."""
-    record, _version = run.destination.records(run.config).read()
-    promotion = (record or {}).get("run") or {}
-    return promotion.get("verb") == run.verb and promotion.get("epoch") == (record or {}).get("epoch") and bool((record or {}).get("backup"))
+    return rollback.decided(run, _record(run))
+
+
+def _record(run: Run) -> Mapping[str, Any]:
+    return run.destination.records(run.config).read()[0] or {}
 
 
 def look(run: Run) -> tuple[Seen, State]:
@@ -43,13 +45,14 @@ def look(run: Run) -> tuple[Seen, State]:
 
 
 def open_phase(run: Run) -> dict[str, Any]:
-    """Both sites must answer, and the group must be in step. After the decision only the side that is to serve must.
+    """Both sites must answer, and the group must be in step. After the break only the side that is to serve must.
 
     Raises:
         Unreachable: a planned verb needs all four systems.
         Refused: the state's reason, or pods that could not be scaled down.
     """
-    if decided(run):
+    record = _record(run)
+    if decided(run) and break_sent(record):
         return failover.open_phase(run)
     seen, state = look(run)
     no = refusal(Verb(run.verb), Mode.PLANNED, state)
@@ -66,7 +69,8 @@ def open_phase(run: Run) -> dict[str, Any]:
     here = seen.destination_objects
     assert isinstance(here, ObjectsSeen)
     _destination_seen, view, _state = failover.look(run)
-    steps = ["hold_schedule", "final_backup", "backup_seen", "scale_down", "stop_svm", "final_transfer", *(step.name for step in pending(view))]
+    first = [] if decided(run) else ["hold_schedule", "final_backup", "backup_seen", "scale_down", "stop_svm", "final_transfer"]
+    steps = [*first, *(step.name for step in pending(view))]
     return {"state": state.as_dict(), "pending": steps, "done": False}
 
 
@@ -97,10 +101,13 @@ def prepare_phase(run: Run) -> dict[str, Any]:
         for name in ("hold_schedule", "final_backup", "backup_seen"):
             run.would(name, run.config.name)
         return {}
-    record, _version = run.destination.records(run.config).read()
     for side in (run.destination, run.source):
         run.take_lease(side)
-    planned = _begin(run, record or {})
+    if rollback.begun(run, _record(run)).get("rolling_back"):
+        run.step("rollback", "finish what an earlier run began to undo", lambda: (rollback.undo(run), True))
+        for side in (run.destination, run.source):
+            run.take_lease(side)
+    planned = _begin(run, _record(run))
     _hold_schedule(run)
     name = str(planned["backup"])
     run.step("final_backup", name, lambda: _final_backup(run, name))
@@ -109,25 +116,40 @@ def prepare_phase(run: Run) -> dict[str, Any]:
 
 
 def _begin(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a rerun must not decide anew is in both records before the step that uses it. A backup that failed gets a new name."""
-    epoch = int(record.get("epoch") or 1)
-    planned = dict(record.get("planned") or {})
-    current = planned.get("epoch") == epoch and planned.get("verb") == run.verb
-    attempt = int(planned.get("attempt") or 0) if current else 0
-    last = backups.read(run.source.kube, run.source.ark, str(planned["backup"])) if current else None
-    if not current or (last is not None and last.phase in run.source.ark.dialect.backup_done and last.phase != "Completed"):
-        attempt += 1
+    """What a rerun must not decide anew is in both records before the step that uses it.
+
+    Every backup has a name of its own: one that failed, or that an earlier run wrote while everything was still up, is not this run's last word.
+    """
+    epoch, found = int(record.get("epoch") or 1), rollback.begun(run, record)
+    tried = record.get("backup_attempts") or {}
+    count = int(tried.get("count") or 0) if tried.get("epoch") == epoch else 0
+    attempt = int(found.get("attempt") or 0) if found and _backup_holds(run, record, found) else count + 1
     planned = {
-        **(planned if current else {}), "epoch": epoch, "verb": run.verb, "attempt": attempt, "backup": f"kubedr-{run.config.name}-e{epoch + 1}-{attempt}",
-        "before": (planned if current else {}).get("before") or {"active_site": record.get("active_site"), "run": record.get("run"), "objects": record.get("objects"), "fence": record.get("fence")},
+        **(found or {"before": rollback.before_of(record), "storage": _storage_before(run)}), "epoch": epoch, "verb": run.verb, "run_id": run.run_id, "attempt": attempt,
+        "backup": f"kubedr-{run.config.name}-e{epoch + 1}-{attempt}",
     }
 
     def change(found: dict[str, Any]) -> None:
         found["planned"] = planned
+        found["backup_attempts"] = {"epoch": epoch, "count": max(attempt, count)}
 
     run.update(run.destination, change)
     run.mirror(must=True)
     return planned
+
+
+def _backup_holds(run: Run, record: Mapping[str, Any], planned: Mapping[str, Any]) -> bool:
+    last = backups.read(run.source.kube, run.source.ark, str(planned["backup"]))
+    if last is not None and last.phase in run.source.ark.dialect.backup_done and last.phase != "Completed":
+        return False
+    scaled = (record.get("replicas") or {}).get("epoch") == record.get("epoch")
+    return scaled or planned.get("run_id") == run.run_id
+
+
+def _storage_before(run: Run) -> dict[str, str]:
+    """What an undoing puts back."""
+    svm, relation = svms.find(run.source.ontap, run.config.source_svm), snapmirror.find(run.destination.ontap, run.config.destination_svm)
+    return {"svm": svm.state if svm else "", "relationship": relation.state if relation else ""}
 
 
 def _set_planned(run: Run, **facts: Any) -> None:
@@ -174,7 +196,8 @@ def backup_spec(run: Run) -> dict[str, Any]:
     """As the schedule's own backups; where there is no schedule, everything but what is never backed up."""
     name = _schedule_name(run)
     found = schedules.read(run.source.kube, run.source.ark, name) if name else None
-    template = dict(found.template) if found is not None else {
+    held = ((_record(run).get("planned") or {}).get("schedule") or {}).get("spec") or {}
+    template = dict(found.template) if found is not None else dict(held["template"]) if held.get("template") else {
         "includedNamespaces": ["*"], "excludedNamespaces": [*run.config.excluded_namespaces, run.source.ark.namespace], "includeClusterResources": True, "snapshotVolumes": False,
         "ttl": run.config.backup_ttl,
     }
@@ -228,20 +251,30 @@ def _whole(run: Run, result: Mapping[str, Any], half: str) -> dict[str, Any]:
 
 
 def sync_phase(run: Run) -> dict[str, Any]:
-    """Stop the SVM that serves, then one more transfer, begun after it was seen stopped: what it holds is all there is."""
+    """Stop the SVM that serves, then one more transfer, begun after it was seen stopped: what it holds is all there is.
+
+    A rerun transfers once more: whoever started the SVM in between, what was written then is not lost. After the decision it must still be stopped.
+    """
     if decided(run):
-        return {}
+        return {} if break_sent(_record(run)) else _still_stopped(run)
     _whole(run, fence.storage_phase(run), "storage")
     if run.env.check_mode:
         run.would("final_transfer", run.config.forward)
         return {}
-    record, _version = run.destination.records(run.config).read()
-    planned = (record or {}).get("planned") or {}
-    if planned.get("final_transfer"):
-        return {"final_transfer": planned["final_transfer"]}
     run.guard(run.destination)
     seen = run.step("final_transfer", run.config.forward, lambda: _final_transfer(run))
     return {"final_transfer": seen}
+
+
+def _still_stopped(run: Run) -> dict[str, Any]:
+    svm, pods = svms.find(run.source.ontap, run.config.source_svm), workloads.pods(run.source.kube, run.config.namespaces)
+    running = [*([f"SVM {svm.name}"] if svm is not None and svm.state != "stopped" else []), *(f"pod {pod.namespace}/{pod.name}" for pod in pods if not pod.finished)]
+    if running:
+        raise Refused(
+            "source_running", f"since the final transfer somebody started {', '.join(running[:5])}", system=f"site {run.source.config.name}", operation=f"planned {run.verb}",
+            obj=run.config.name, seen=running, advice="What was written since is not at the other side. No break was sent: undo it with fence and dr_fence=lift, and begin anew.",
+        )
+    return {}
 
 
 def _final_transfer(run: Run) -> tuple[Any, bool]:
@@ -269,56 +302,3 @@ def _final_transfer(run: Run) -> tuple[Any, bool]:
     run.update(run.destination, change)
     run.mirror(must=True)
     return facts, True
-
-
-def rollback_phase(run: Run) -> dict[str, Any]:
-    """Put the serving side back as it was. Only where no break was sent; after that the way is forward (law 8).
-
-    Returns: ``rolled_back``, and why not where it was not.
-    """
-    record, _version = run.destination.records(run.config).read()
-    planned = (record or {}).get("planned") or {}
-    if not planned or planned.get("verb") != run.verb:
-        return {"rolled_back": False, "why": "nothing was begun"}
-    if break_sent(record or {}):
-        return {"rolled_back": False, "why": f"a break was sent: run {run.verb} again, the way is forward"}
-    if run.env.check_mode:
-        run.would("rollback", planned)
-        return {}
-    for side in (run.destination, run.source):
-        run.take_lease(side)
-    run.step("rollback", dict(planned), lambda: (_undo(run, record or {}), True))
-    return {"rolled_back": True}
-
-
-def _undo(run: Run, record: Mapping[str, Any]) -> dict[str, Any]:
-    planned = record.get("planned") or {}
-    done: dict[str, Any] = {}
-    relation = snapmirror.find(run.destination.ontap, run.config.destination_svm)
-    if relation is not None and relation.state == "paused":
-        run.guard(run.destination)
-        done["relationship"] = snapmirror.resume(run.destination.ontap, relation, run.config.timeouts["transfer"])[0].state
-    svm = svms.find(run.source.ontap, run.config.source_svm)
-    if svm is not None and svm.state != "running":
-        run.guard(run.source)
-        done["svm"] = svms.start(run.source.ontap, svm, run.config.timeouts["start"])[0].state
-    replicas = record.get("replicas") or {}
-    if replicas.get("epoch") == planned.get("epoch") and replicas.get("counts"):
-        done["replicas"] = fence.scale_all(run, run.source, replicas["counts"])
-    held = planned.get("schedule")
-    if held:
-        spec = {key: value for key, value in (held.get("spec") or {}).items() if key != "paused"}
-        wish = schedules.Wish({**spec, **({"paused": False} if run.source.ark.dialect.has_paused else {})}, labels=held.get("labels"))
-        done["schedule"] = bool(schedules.ensure(run.source.kube, run.source.ark, str(held["name"]), wish)[0])
-
-    def change(found: dict[str, Any]) -> None:
-        found.update({key: value for key, value in (planned.get("before") or {}).items() if value is not None})
-        if (found.get("run") or {}).get("verb") == run.verb and not (planned.get("before") or {}).get("run"):
-            found.pop("run")
-        for key in ("planned", "proof", "replicas", "lease"):
-            found.pop(key, None)
-
-    run.update(run.destination, change)
-    run.mirror(must=True)
-    run.release_lease(run.source)
-    return done

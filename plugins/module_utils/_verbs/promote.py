@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from .._dr.failover import View
 from .._dr.state import break_sent
 from .._dr.statement import exact_instant, instant
-from .._errors import ApiError, JobFailed, Refused
+from .._errors import ApiError, AuthError, JobFailed, KubedrError, Refused, Unreachable
 from .._ontap import exports, snapmirror, svms, volumes
 from .._ontap.models import ExportPolicy, ExportRule, Relationship, Svm
 from .look import look_storage
@@ -35,28 +35,54 @@ def abort(run: Run) -> tuple[Any, bool]:
     return _brief(relation), aborted[1]
 
 
-def break_off(run: Run) -> tuple[Any, bool]:
+def break_off(run: Run, view: View) -> tuple[Any, bool]:
     """Record the intent, then break. From the intent on the break counts as sent: whatever happens, the way is forward."""
-    relation = _relation(run)
-    record, _version = run.destination.records(run.config).read()
-    if not break_sent(record or {}):
-        _record_intent(run, relation)
+    relation, errors = _relation(run), list[KubedrError]()
+    record: Mapping[str, Any] = run.destination.records(run.config).read()[0] or {}
+    first = not break_sent(record)
+    if first:
+        record = _record_intent(run, relation)
     run.guard(run.destination)
     try:
         broken, changed = snapmirror.break_off(
             run.destination.ontap, relation, force=run.mode != "planned", deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen.state),
+            on_error=errors.append,
         )
-    except (ApiError, JobFailed):
-        _mark_break_failed(run)
+    except (ApiError, AuthError, JobFailed) as error:
+        if first and all(not_carried_out(failed) for failed in [*errors, error]):
+            _mark_break_failed(run)
         raise
-    at, at_objects = instant(run.destination.ontap.server_time), instant(run.destination.kube.server_time)
+    when = {"at": instant(run.destination.ontap.server_time), "at_objects": instant(run.destination.kube.server_time)}
+    if not changed:  # a run that died sent it, right after its intent
+        when |= {key: value for key, value in record["intent"]["break"].items() if key in when and value}
+    opened = _rules_at_once(run, view)
 
     def note(found: dict[str, Any]) -> None:
         if (found.get("broken") or {}).get("epoch") != found["epoch"]:
-            found["broken"] = {"epoch": found["epoch"], "at": at, "at_objects": at_objects}
+            found["broken"] = {"epoch": found["epoch"], **when}
 
     run.update(run.destination, note)
-    return _brief(broken), changed
+    return {**_brief(broken), **opened}, True
+
+
+def _rules_at_once(run: Run, view: View) -> dict[str, Any]:
+    """Some releases start the SVM with the break: then the rules are the very next thing, and how long it was open is told."""
+    svm, began = svms.find(run.destination.ontap, run.config.destination_svm), run.env.clock.monotonic()
+    if svm is None or svm.state not in ("starting", "running"):
+        return {}
+    export_rules(run, view)
+    return {"started_by_break": True, "open_seconds": round(run.env.clock.monotonic() - began, 3)}
+
+
+REFUSED_CODES = frozenset({snapmirror.PEER_UNREACHABLE, "13303856", "13303857"})
+"""With these ONTAP refuses a break before it begins one, whatever the HTTP status."""
+
+
+def not_carried_out(error: KubedrError) -> bool:
+    """Whether a break that met this error is over, and was not carried out: refused at once, or its job seen ended in failure. No answer, or a broken one, is neither."""
+    if isinstance(error, ApiError):
+        return error.status < 500 or error.code in REFUSED_CODES
+    return isinstance(error, (AuthError, JobFailed, Unreachable))
 
 
 def _mark_break_failed(run: Run) -> None:
@@ -66,14 +92,18 @@ def _mark_break_failed(run: Run) -> None:
         run.update(run.destination, lambda found: found["intent"]["break"].update(failed=True))
 
 
-def _record_intent(run: Run, relation: Relationship) -> None:
-    snapshot, at = exported_snapshot(run, relation), instant(run.destination.ontap.server_time)
+def _record_intent(run: Run, relation: Relationship) -> dict[str, Any]:
+    """With it goes what cannot be read any more when the break was sent: the exported snapshot, and the rules as found."""
+    snapshot, policies = exported_snapshot(run, relation), exports.read_policies(run.destination.ontap, run.config.destination_svm)
+    if not run.config.home_is_destination:
+        _remember_rules(run, [policy for policy in policies if policy.rules])
+    at, at_objects = instant(run.destination.ontap.server_time), instant(run.destination.kube.server_time)
 
     def change(found: dict[str, Any]) -> None:
-        found["intent"] = {**(found.get("intent") or {}), "break": {"epoch": found["epoch"], "relationship": relation.uuid, "at": at}}
+        found["intent"] = {**(found.get("intent") or {}), "break": {"epoch": found["epoch"], "relationship": relation.uuid, "at": at, "at_objects": at_objects}}
         found["snapshot"] = {**snapshot, "epoch": found["epoch"]}
 
-    run.update(run.destination, change)
+    return run.update(run.destination, change)
 
 
 def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:

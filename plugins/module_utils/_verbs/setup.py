@@ -16,6 +16,7 @@ from .._errors import KubedrError, Refused, Unreachable
 from .._kube import location_setup, locations, volumes
 from .connect import Side
 from .look import look_both
+from .setup_checks import before_anything, same_bucket, wait_available
 from .steps import ABSENT
 from .walk import Change, Run
 
@@ -26,6 +27,7 @@ def open_phase(run: Run) -> dict[str, Any]:
     Raises:
         Unreachable: a system gives no answer; set-up needs all four.
         Refused: the state's reason; or the two ONTAP clusters' versions differ.
+        ConfigError: what set-up needs is missing (``before_anything``).
     """
     seen = look_both(run.config, run.source, run.destination, deep=False)
     state = derive(seen, run.config.rpo_seconds)
@@ -34,12 +36,13 @@ def open_phase(run: Run) -> dict[str, Any]:
     if silent and (no is None or state.storage in (Storage.UNKNOWN, Storage.ACTIVE_UNREACHABLE)):
         raise Unreachable(
             f"gives no answer: {silent[1].why}", system=silent[0], operation="set up", obj=run.config.name, seen=state.as_dict(),
-            advice="Set-up needs all four systems. Nothing was touched.",
+            advice="Check its address in dr_sites and the network: set-up needs all four systems. Nothing was touched.",
         )
     if no:
         raise Refused(no.reason, no.message, operation="setup", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     _source_there(run, seen)
-    _same_version(seen)
+    _two_alike(seen)
+    before_anything(run)
     return {"state": state.as_dict()}
 
 
@@ -60,9 +63,17 @@ def _source_there(run: Run, seen: Seen) -> None:
         )
 
 
-def _same_version(seen: Seen) -> None:
+def _two_alike(seen: Seen) -> None:
+    """Two clusters, not one by two addresses, of the same version."""
     source, destination = seen.source_storage, seen.destination_storage
-    if isinstance(source, StorageSeen) and isinstance(destination, StorageSeen) and source.version != destination.version:
+    if not isinstance(source, StorageSeen) or not isinstance(destination, StorageSeen):
+        return
+    if source.cluster == destination.cluster:
+        raise Refused(
+            "same_cluster", f"the addresses of {source.site} and {destination.site} both lead to ONTAP cluster {source.cluster}", operation="setup",
+            obj=f"dr_sites.{destination.site}.ontap.hostname", advice="SVM-DR needs two clusters, of two names: check the two hostnames.",
+        )
+    if source.version != destination.version:
         raise Refused(
             "versions_differ", f"ONTAP is {source.version} at {source.site} and {destination.version} at {destination.site}", operation="setup",
             advice="SVM-DR needs the same version on both for failover and failback.",
@@ -73,6 +84,7 @@ def objects_phase(run: Run) -> dict[str, Any]:
     """Make or check the backup location on both clusters, patch reclaim policies if told, and write the record on both."""
     for side in (run.source, run.destination):
         _location(run, side)
+    same_bucket(run)
     if run.config.patch_reclaim_policy:
         _patch_policies(run)
     _record(run)
@@ -90,7 +102,7 @@ def _location(run: Run, side: Side) -> None:
             run.step(f"backup_location_{side.config.name}", told, lambda: (told, True), before=before)
         if run.env.check_mode and not found.found:
             return
-    location_setup.wait_available(side.kube, side.ark, run.config.timeouts["location"], lambda seen: run.env.reporter.progress(f"backup location of {side.config.name}: {seen.phase}"))
+    wait_available(run, side)
 
 
 def _patch_policies(run: Run) -> None:

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Callable, Mapping
 
 from .._clock import poll
 from .._dr.config import GroupConfig
 from .._dr.lease import TTL_SECONDS, Owner, free_for, grant, holder
+from .._dr.statement import parse_instant
 from .._env import Env, Process
 from .._errors import AnswerLost, Refused, Unreachable
 from .connect import Side
@@ -56,6 +57,10 @@ class Run:
     def changed(self) -> bool:
         """Whether any step changed anything."""
         return any(step["changed"] for step in self.steps)
+
+    def for_verb(self, verb: str) -> Run:
+        """The same run doing another verb's part; its steps are told as this one's."""
+        return replace(self, verb=verb)
 
     def step(self, name: str, asked: Any, act: Callable[[], tuple[Any, bool]], before: Any = None) -> Any:
         """Do one step and tell it to the reporter before and after.
@@ -131,7 +136,9 @@ class Run:
             record, _version = side.records(self.config).read()
             return (record or {}).get("lease"), self._now(side)
 
-        first, _now = look()
+        first, when = look()
+        if self._fresh(first, when):
+            return
         rival = holder(first)
         found, now = poll(
             self.env.clock, look, lambda seen: self._free(*seen) or (seen[0] or {}).get("renewed_at") != (first or {}).get("renewed_at"),
@@ -156,6 +163,7 @@ class Run:
                 "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease", obj=self.config.record_name,
                 advice="Another run took over; nothing further was written.",
             )
+        self._fresh((record or {}).get("lease"), self._now(side))
         self.renew(side)
 
     def renew(self, side: Side) -> None:
@@ -179,6 +187,15 @@ class Run:
 
         self.update(side, change)
         self._renewed = self.env.clock.monotonic()
+
+    def _fresh(self, lease: Mapping[str, Any] | None, now: datetime) -> bool:
+        """Whether it is ours and a task of this run renewed it a moment ago: then it stands as it is."""
+        current, renewed = holder(lease), parse_instant((lease or {}).get("renewed_at"))
+        age = (now - renewed).total_seconds() if renewed else TTL_SECONDS
+        if current is None or current.run_id != self.run_id or not 0 <= age < TTL_SECONDS / 3:
+            return False
+        self._renewed = max(self._renewed, self.env.clock.monotonic() - age)
+        return True
 
     def _free(self, lease: Mapping[str, Any] | None, now: datetime) -> bool:
         current = holder(lease)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import Refused
 
+from ...support import drivers
 from .conftest import World
 
 
@@ -48,9 +49,25 @@ def test_second_runs_change_nothing(world: World) -> None:
     world.reprotect()
     assert not any(result["changed"] for result in world.reprotect())
     world.failback()
+    again = world.failback()
+    assert not any(result["changed"] for result in again)
+    assert (again[0]["done"], again[-1]["state"]["storage"]) == (True, "protected")
+
+
+def test_a_group_that_never_left_has_no_way_home(world: World) -> None:
     with pytest.raises(Refused) as error:
         world.failback()
     assert error.value.reason == "at_home"
+
+
+def test_a_failback_killed_before_its_last_step_is_finished_by_running_it_again(world: World) -> None:
+    world.planned()
+    world.reprotect()
+    tasks = list(drivers.failback_tasks(world.group()))
+    world.run(iter(tasks[:-2]))
+    again = world.failback()
+    assert (again[0]["done"], again[-1]["state"]["storage"]) == (False, "protected")
+    assert world.failback()[0]["done"] is True
 
 
 def test_after_an_unplanned_failover_the_loss_must_be_accepted(world: World) -> None:

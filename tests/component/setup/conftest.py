@@ -35,11 +35,12 @@ class Stage(World):
             played.append((task[0], drivers.run_tasks(iter([task]), env, f"run-{self.runs}")[0]))
         return played
 
-    def writes(self) -> list[str]:
-        """``site METHOD path`` of every write request that came in through the API, of whomever."""
+    def writes(self, taken: bool = False) -> list[str]:
+        """``site METHOD path`` of every write request that came in through the API, of whomever; with ``taken`` only those that were not refused."""
         return [
             f"{site} {event['method']} {event['path']}" for site in ("tokyo", "osaka") for event in self.pocket.log(site)
             if event.get("event") == "request" and event.get("via") == "api" and event["method"] != "GET" and not any(part in event["path"] for part in READS)
+            and (not taken or event["status"] is None or event["status"] < 400)
         ]
 
 

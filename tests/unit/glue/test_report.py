@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.report import LANGUAGES, TEXTS
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ConfigError
 from ansible_collections.kubedr.ontap.plugins.module_utils._run import system_env
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.dr_report import run
@@ -78,3 +80,19 @@ def test_no_run_is_no_error_and_no_count_is(tmp_path: Path) -> None:
     assert report(tmp_path)["runs"] == []
     with pytest.raises(ConfigError, match="count"):
         report(tmp_path, 0)
+
+
+def test_japanese_tells_the_same_facts(tmp_path: Path) -> None:
+    failover(tmp_path, START).finish("succeeded", "", START + timedelta(seconds=5))
+    found = run({"group": "payments", "evidence_dir": str(tmp_path), "count": 1, "language": "ja"}, system_env())
+    text = "\n".join(found["lines"])
+    for told in ("成功", "証明", "k8sbackup-1", "データの RPO: 61.5 秒", "RTO: 4.0 秒", "2026-01-31T03:03:00Z より後の書き込みは失われます"):
+        assert told in text
+    assert len(found["lines"]) == len(report(tmp_path)["lines"])
+
+
+def test_both_languages_know_the_same_words() -> None:
+    assert set(TEXTS["en"]) == set(TEXTS["ja"])
+    assert set(TEXTS) == set(LANGUAGES)
+    fields = {language: {key: sorted(re.findall(r"{(\w+)}", text)) for key, text in texts.items()} for language, texts in TEXTS.items()}
+    assert fields["en"] == fields["ja"]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +23,66 @@ GROUP: dict[str, Any] = {
 }
 
 
-def role_tasks(role: str, variables: dict[str, str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Our tasks of a role in order, imported roles and blocks unfolded, a task with a loop once for each of the two sites."""
+def role_tasks(role: str, variables: dict[str, str] | None = None, file: str = "main", rescue: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Our tasks of a role in order, imports and blocks unfolded, a task with a loop once for each of the two sites.
+
+    Args:
+        rescue: only what is in the rescue parts, instead of what is not.
+    """
     known = variables or {}
-    for task in _flat(yaml.safe_load((ROLES / role / "tasks" / "main.yml").read_text(encoding="utf-8"))):
+    for task, rescuing in _flat(yaml.safe_load((ROLES / role / "tasks" / f"{file}.yml").read_text(encoding="utf-8"))):
         if "ansible.builtin.import_role" in task:
-            yield from role_tasks(task["ansible.builtin.import_role"]["name"].removeprefix(OURS), task.get("vars"))
-            continue
-        (name,) = (key for key in task if key.startswith(OURS))
-        args = {key: known.get(str(value).strip("{} "), value) for key, value in task[name].items()}
-        for _item in range(2 if "loop" in task else 1):
-            yield name.removeprefix(OURS), args
+            imported = task["ansible.builtin.import_role"]
+            yield from role_tasks(imported["name"].removeprefix(OURS), task.get("vars"), imported.get("tasks_from", "main"), rescue)
+        elif "ansible.builtin.import_tasks" in task:
+            yield from role_tasks(role, task.get("vars"), task["ansible.builtin.import_tasks"].removesuffix(".yml"), rescue)
+        else:
+            for name in (key for key in task if key.startswith(OURS) and rescuing == rescue):
+                args = {key: known.get(str(value).strip("{} "), value) for key, value in task[name].items()}
+                for _item in range(2 if "loop" in task else 1):
+                    yield name.removeprefix(OURS), args
 
 
-def _flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _flat(tasks: list[dict[str, Any]], rescuing: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Every task, and whether it stands in a rescue part."""
     for task in tasks:
         if "block" in task:
-            yield from _flat(task["block"] + task.get("rescue", []) + task.get("always", []))
+            yield from _flat(task["block"], rescuing)
+            yield from _flat(task.get("rescue", []), True)
+            yield from _flat(task.get("always", []), rescuing)
         else:
-            yield task
+            yield task, rescuing
 
 
-@pytest.mark.parametrize("role", ["setup", "fence", "failover"])
-def test_the_driver_does_what_the_role_does(role: str) -> None:
-    driven = list(getattr(drivers, f"{role}_tasks")(GROUP))
-    played = list(role_tasks(role))
-    assert [name for name, _args in driven] == [name for name, _args in played]
+def conditional(role: str, file: str) -> set[str]:
+    """The phases of a task file that only a planned run has."""
+    flat = [task for task, _rescuing in _flat(yaml.safe_load((ROLES / role / "tasks" / f"{file}.yml").read_text(encoding="utf-8")))]
+    return {task["kubedr.ontap.dr_phase"]["phase"] for task in flat if task.get("when") == "dr_mode == 'planned'"}
+
+
+def assert_same(driven: list[tuple[str, dict[str, Any]]], played: list[tuple[str, dict[str, Any]]]) -> None:
+    """The same modules, with the options that the driver gives, and with the driver's values where the role has constants."""
+    assert [(name, params.get("verb"), params.get("phase")) for name, params in driven] == [(name, args.get("verb"), args.get("phase")) for name, args in played]
     for (name, given), (_name, args) in zip(driven, played, strict=True):
         assert set(given) <= set(args), f"{name}: the role does not set {sorted(set(given) - set(args))}"
         constants = {key: value for key, value in args.items() if "{{" not in str(value)}
         assert {key: given.get(key) for key in constants} == constants
+
+
+@pytest.mark.parametrize(("role", "driver"), [
+    ("setup", drivers.setup_tasks), ("fence", drivers.fence_tasks), ("failover", drivers.planned_tasks), ("reprotect", drivers.reprotect_tasks), ("failback", drivers.failback_tasks),
+])
+def test_the_driver_does_what_the_role_does(role: str, driver: Callable[..., Iterator[drivers.Task]]) -> None:
+    assert_same(list(driver(GROUP)), list(role_tasks(role)))
+
+
+@pytest.mark.parametrize("verb", ["failover", "failback"])
+def test_a_planned_verb_that_fails_is_rolled_back(verb: str) -> None:
+    assert_same(list(drivers.rollback_tasks(GROUP, verb)), list(role_tasks(verb, rescue=True)))
+
+
+def test_an_unplanned_failover_leaves_out_what_needs_the_source() -> None:
+    planned = conditional("failover", "promotion")
+    assert planned == {"prepare", "workloads", "sync"}
+    unplanned = [(name, args) for name, args in role_tasks("failover") if args["phase"] not in planned]
+    assert_same(list(drivers.failover_tasks(GROUP)), unplanned)
