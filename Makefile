@@ -16,11 +16,12 @@ ENV := env -u ANSIBLE_CONFIG PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_
 REQUIREMENTS := $(wildcard requirements/*.txt)
 GATES := ruff licences mypy changelog docs-lint units sanity ansible-lint importer
 
-.PHONY: demo test bench matrix e2e real-lab stage artifact clean help $(GATES)
+.PHONY: demo circle test bench matrix e2e real-lab stage artifact clean help $(GATES)
 
 help:
 	@echo "make demo    both sites on this machine, two groups set up, the primary killed, failed over, and proven"
 	@echo "make test    all gates: $(GATES)"
+	@echo "make circle  out and home again, twice, in three ways, with FlexVols and FlexGroups, compared by hash at every stop"
 	@echo "make bench   against the best playbook of stock modules, and with realistic latencies"
 	@echo "make e2e     the same circle on real Kubernetes and real Velero, without Docker; make real-lab leaves two such sites running"
 	@echo "make matrix  every API call failed once in every way; the run killed before and after every write"
@@ -44,6 +45,10 @@ artifact: stage
 
 demo: stage
 	@$(ENV) scripts/demo
+
+# The laps, then the kinds of volumes, may be given: make circle CIRCLE="1 flexvol"
+circle: stage
+	@$(ENV) scripts/circle $(CIRCLE)
 
 bench: stage
 	@$(ENV) $(BIN)/python bench/run.py

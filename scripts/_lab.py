@@ -58,6 +58,22 @@ class Played:
         return sum(map(int, CHANGED.findall(self.text)))
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Of one volume: records written before the site was lost, how many of them the loss statement keeps, how many came since, and whether that is exactly
+    what stands."""
+
+    volume: str
+    written: int
+    kept: int
+    new: int
+    exact: bool
+
+    def __str__(self) -> str:
+        lost, verdict = self.written - self.kept, "exact" if self.exact else "NOT EXACT"
+        return f"{self.volume:52} {self.written:5} written, {self.kept:5} kept, {lost:4} lost after the instant, {self.new:4} new since: {verdict}"
+
+
 class Lab:
     """A lab in a folder. Use it as a context manager: it is taken down however that ends."""
 
@@ -85,7 +101,10 @@ class Lab:
         environ = {**os.environ, "ANSIBLE_FORKS": "10", "ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
         extra = ["-e", json.dumps(variables)] if variables else []
         command = ["ansible-playbook", "-i", str(self.state / "inventory.yml"), f"kubedr.ontap.{name}", *words, *extra]
-        done = subprocess.run(command, check=False, env=environ, cwd=self.state, text=True, stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None)
+        done = subprocess.run(
+            command, check=False, env=environ, cwd=self.state, text=True, stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+        )
         return Played(done.returncode, time.monotonic() - began, done.stdout or "")
 
     def good(self, name: str, *words: str, quiet: bool = False, **variables: Any) -> Played:
@@ -116,3 +135,19 @@ class Lab:
         found = [json.loads(path.read_text()) for path in (self.state / "evidence" / group).glob(f"*-{verb}-*/run.json")]
         newest: dict[str, Any] = max(found, key=lambda run: run["started_at"])
         return newest
+
+    def compare(self, group: str, run: dict[str, Any], lost: str, survivor: str) -> list[Kept]:
+        """Read the volumes on both disks: exactly the records after the instants that a promotion stated are to be missing at the survivor, and no other."""
+        stated = {volume["name"]: instant(volume["lost_after"]) for volume in run["loss"]["volumes"]}
+        before, after = (
+            {
+                name: [(int(n), instant(at)) for n, at in volume["records"]["records"]] for name, volume in self("read", site, group, "--records").items()
+            } for site in (lost, survivor)
+        )
+        found = []
+        for volume, records in before.items():
+            last = max(records, default=(0, None))[0]
+            stands = [record for record in after.get(volume, []) if record[0] <= last]
+            kept = [record for record in records if record[1] <= stated[volume]]
+            found.append(Kept(volume, len(records), len(kept), len(after.get(volume, [])) - len(stands), stands == kept and bool(kept)))
+        return found

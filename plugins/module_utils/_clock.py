@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
-from typing import Callable, Protocol, TypeVar
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from ._errors import WaitTimeout
 
@@ -43,7 +44,7 @@ class SystemClock:
 
     def utcnow(self) -> datetime:
         """The control node's time, UTC."""
-        return datetime.now(timezone.utc)
+        return datetime.now(UTC)
 
 
 def poll(

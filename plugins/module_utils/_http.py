@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Mapping, Protocol
+from typing import Any, Protocol
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
@@ -40,7 +41,7 @@ class Response:
         if not value:
             return None
         try:
-            return parsedate_to_datetime(value).astimezone(timezone.utc)
+            return parsedate_to_datetime(value).astimezone(UTC)
         except (TypeError, ValueError):
             return None
 

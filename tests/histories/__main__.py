@@ -11,7 +11,10 @@ import time
 from collections.abc import Iterator
 from multiprocessing import Pool
 
-from .walk import STEPS, History
+from ansible_collections.kubedr.ontap.tests.support import drivers
+
+from . import sites
+from .walk import KINDS, STEPS, History
 
 
 def one(seed: int) -> tuple[int, list[str]]:
@@ -47,6 +50,10 @@ def main() -> int:
 def many(seeds: range, processes: int) -> int:
     """Run them all; each broken one is told with the seed that gives it again."""
     began, bad = time.monotonic(), 0
+    for name in ("dr_phase", "intercluster_lif", "cluster_peer", "svm_peer", "svmdr", "ark_schedule"):
+        drivers.module(name)
+    for kind in KINDS:
+        sites.protected(kind)
     print(f"histories {seeds.start} to {seeds.stop - 1}, {STEPS} steps each and the way home, in {processes} processes", flush=True)
     with Pool(processes, maxtasksperchild=200) as pool:
         for number, (seed, broken) in enumerate(pool.imap_unordered(one, seeds, chunksize=4), 1):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.tests.matrix.wire import Call
+
 from kubedr_lab.pocket import other
 from kubedr_lab.settings import SITES
 

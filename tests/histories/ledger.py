@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import parse_instant
+
 from kubedr_lab.settings import SITES
 
 from . import sites
@@ -87,7 +88,10 @@ class Ledger:
 
 
 def covers(loss: Mapping[str, Any], one: Acknowledged) -> bool:
-    """Whether a stated loss (run.json's ``loss``) speaks of a record. One that was accepted by its token speaks of nothing written after it was stated (``stated_at``)."""
+    """Whether a stated loss (run.json's ``loss``) speaks of a record.
+
+    One that was accepted by its token speaks of nothing written after it was stated (``stated_at``).
+    """
     for volume in loss.get("volumes") or ():
         if volume["name"] == one.volume:
             after = parse_instant(volume["lost_after"]) if volume["lost_after"] else None

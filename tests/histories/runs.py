@@ -148,6 +148,8 @@ def perform(
         for task in order.tasks(group_dict(lab, GROUP)):
             if failure and not (task[1].get("verb") == "fence" and task[1].get("phase") == "storage"):
                 continue
+            if results and results[0].get("done") and task[1].get("phase") != "close":
+                continue
             try:
                 results += drivers.run_tasks(iter([task]), env, run_id)
             except KubedrError as error:

@@ -16,6 +16,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._dr.state import Stat
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.dr_state import look_group
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
+
 from kubedr_lab import app
 from kubedr_lab.ark.context import Periods
 from kubedr_lab.kube_seed import NODES
@@ -105,7 +106,9 @@ def let_in(lab: PocketLab, site: str) -> set[str]:
     """The clients that the rules of the SVM's policies name."""
     name = svm_name(lab, site)
     return {
-        client["match"] for policy in entries(lab, site, "ontap", "export_policy") if policy["svm"] == name for rule in policy["rules"] for client in rule["clients"]
+        client["match"] for policy in entries(
+            lab, site, "ontap", "export_policy",
+        ) if policy["svm"] == name for rule in policy["rules"] for client in rule["clients"]
     }
 
 

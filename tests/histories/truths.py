@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.state import State
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.words import Objects, Storage
+
 from kubedr_lab.pocket import other
 from kubedr_lab.settings import SITES
 
@@ -69,7 +70,10 @@ def _verified(lab: HistoryLab) -> list[str]:
     if (record.get("verified") or {}).get("epoch") != record.get("epoch"):
         return ["the record does not say what was verified"]
     kinds = ("kube.restores.velero.io", "kube.restores.ark.heptio.com")
-    phases = [(found.get("status") or {}).get("phase") for kind in kinds for found in sites.entries(lab, site, "kubernetes", kind) if found["metadata"]["name"] == name]
+    phases = [
+        (found.get("status") or {}).get("phase") for kind in kinds for found in sites.entries(lab, site, "kubernetes", kind)
+        if found["metadata"]["name"] == name
+    ]
     return [f"restore {name} of {site} ended {phases[0]}"] if phases and phases[0] not in ENDED_WELL else []
 
 

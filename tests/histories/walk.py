@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.state import State
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.words import Storage
 from ansible_collections.kubedr.ontap.tests.matrix.wire import FAULTS
+
 from kubedr_lab.pocket import LabRefused, other
 from kubedr_lab.settings import SITES
 
@@ -25,10 +26,13 @@ from .sites import DESTINATION, GROUP, SOURCE, HistoryLab, Kind
 KINDS = (Kind(), Kind(), Kind(latency="realistic"), Kind(flexgroup=True), Kind(ark="ark"))
 S = Storage
 ADVICE: dict[Storage, tuple[Order, ...]] = {
-    S.UNPROTECTED: (Order("setup"),), S.INITIALIZING: (Order("setup"),), S.PROTECTED: (Order("failover", "planned"), Order("fence"), Order("setup")), S.DEGRADED: (Order("setup"),),
+    S.UNPROTECTED: (Order("setup"),), S.INITIALIZING: (Order("setup"),), S.PROTECTED: (Order("failover", "planned"), Order("fence"), Order("setup")),
+    S.DEGRADED: (Order("setup"),),
     S.FENCED: (Order("failover", "unplanned"), Order("fence", options={"fence": "lift"}), Order("failover", "planned")), S.ACTIVE_UNREACHABLE: (),
-    S.FAILING_OVER: (Order("failover", "unplanned"), Order("failover", "planned")), S.FAILED_OVER: (Order("reprotect"),), S.FAILED_OVER_UNFENCED: (Order("reprotect"),),
-    S.SPLIT_BRAIN: (Order("fence"),), S.REPROTECTING: (Order("reprotect"),), S.REPROTECTED: (Order("failback", "planned"), Order("fence")), S.FAILING_BACK: (Order("failback", "planned"),),
+    S.FAILING_OVER: (Order("failover", "unplanned"), Order("failover", "planned")), S.FAILED_OVER: (Order("reprotect"),),
+    S.FAILED_OVER_UNFENCED: (Order("reprotect"),),
+    S.SPLIT_BRAIN: (Order("fence"),), S.REPROTECTING: (Order("reprotect"),), S.REPROTECTED: (Order("failback", "planned"), Order("fence")),
+    S.FAILING_BACK: (Order("failback", "planned"),),
     S.FAILED_BACK: (Order("failback", "planned"),), S.FAILED_BACK_UNFENCED: (Order("failback", "planned"),), S.UNKNOWN: (),
 }
 """State -> what its row of the refusals' table sends an operator to, the first one leading on."""
@@ -104,7 +108,10 @@ class History:
         token = order.options.get("accept_loss", {}).get(GROUP) if order.verb != "fence" else None
         if token in self.stated:
             self.accepted.append(self.stated[token])
-        shown = {**order.options, **({"fence_statement": {key: value for key, value in order.options["fence_statement"].items() if key != "wrong"}} if "fence_statement" in order.options else {})}
+        shown = {**order.options, **(
+            {"fence_statement": {key: value for key, value in order.options["fence_statement"].items() if key != "wrong"}}
+            if "fence_statement" in order.options else {}
+        )}
         self.tell(f"{run_id}: {order}{f', {befalls}' if befalls else ''}{', others look alive' if others_alive else ''}")
         ended = perform(
             self.lab, Order(order.verb, order.mode, shown), run_id, self.number, befalls=befalls, others_alive=others_alive, excused=self._excused(order),
@@ -217,7 +224,10 @@ def at_rest(lab: HistoryLab) -> list[str]:
         for schedule in sites.entries(lab, SOURCE, "kubernetes", kind):
             if schedule["spec"].get("paused"):
                 found.append(f"schedule {schedule['metadata']['name']} is still paused")
-    names = [schedule["metadata"]["name"] for kind in ("kube.schedules.velero.io", "kube.schedules.ark.heptio.com") for schedule in sites.entries(lab, SOURCE, "kubernetes", kind)]
+    names = [
+        schedule["metadata"]["name"] for kind in ("kube.schedules.velero.io", "kube.schedules.ark.heptio.com")
+        for schedule in sites.entries(lab, SOURCE, "kubernetes", kind)
+    ]
     return [*found, *([] if "k8sbackup" in names else ["the backup schedule is gone"])]
 
 
@@ -321,8 +331,8 @@ def sane(history: History) -> Order:
     down = [site for site in SITES if any(not sites.alive(history.lab, f"{site}-{system}") for system in ("ontap", "kubernetes"))]
     if active in down and state.storage in (S.PROTECTED, S.DEGRADED, S.ACTIVE_UNREACHABLE, S.REPROTECTED, S.FENCED, S.FAILING_OVER):
         return history.with_word(Order("failover" if active == SOURCE else "failback", "unplanned"))
-    choices = ADVICE[state.storage]
-    return choices[0] if not choices[1:] or rng.random() < 0.6 else rng.choice(choices) if choices else Order("setup")
+    choices = ADVICE[state.storage] or (Order("setup"),)
+    return choices[0] if rng.random() < 0.6 else rng.choice(choices)
 
 
 def with_options(history: History, order: Order) -> Order:

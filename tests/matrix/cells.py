@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import Process
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError
 from ansible_collections.kubedr.ontap.tests.support import drivers
+
 from kubedr_lab.pocket import PocketLab
 
 from .ends import differences, end_of

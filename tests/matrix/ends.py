@@ -17,10 +17,10 @@ from kubedr_lab.pocket import PocketLab
 from kubedr_lab.settings import SITES
 
 ALLOWED: dict[str, str] = {
-    "record/*/lease*": "a run that was killed or failed leaves its lease; it runs out by itself. A next run that finds everything done takes none and writes nothing",
+    "record/*/lease*": "a run that was killed or failed leaves its lease, which runs out. A next run that finds everything done takes none and writes nothing",
     "record/*/digests": "one entry for each run that ended: ids and times",
     "record/*/*at": "times",
-    "record/*/broken/at_objects": "a time",
+    "record/*/at_objects": "a time",
     "record/*/run/began": "a time",
     "record/*/intent/break/relationship": "an id",
     "record/*/restores*": "a restore that failed is made anew under the next number: how many it took may differ, how the last one ended may not",
@@ -90,7 +90,9 @@ def ontap_end(lab: PocketLab, site: str) -> dict[str, Any]:
 
     return {
         "svm": {r["name"]: {key: r[key] for key in ("subtype", "state", "locked")} for r in of("svm")},
-        "relationship": {r["svm"]: {key: r[key] for key in ("source_svm", "cluster", "state", "healthy", "policy", "schedule", "identity")} for r in of("relationship")},
+        "relationship": {
+            r["svm"]: {key: r[key] for key in ("source_svm", "cluster", "state", "healthy", "policy", "schedule", "identity")} for r in of("relationship")
+        },
         "peers": {
             "cluster": {str(r["addresses"]): {key: r[key] for key in ("name", "auth_state", "encryption", "remote_name", *alive)} for r in of("cluster_peer")},
             "svm": {f"{r['svm']} {r['peer_svm']}": {key: r[key] for key in ("name", "peer_cluster", "state", "applications")} for r in of("svm_peer")},
@@ -180,4 +182,7 @@ def restores(lab: PocketLab, site: str, group: str) -> dict[str, Any]:
         return {}
     last = max(found, key=lambda record: int(record["metadata"]["name"].rpartition("-")[2]))
     status = last.get("status") or {}
-    return {"spec": last["spec"], "phase": status.get("phase"), "errors": status.get("errors"), "warnings": status.get("warnings"), "items": (status.get("progress") or {}).get("itemsRestored")}
+    return {
+        "spec": last["spec"], "phase": status.get("phase"), "errors": status.get("errors"), "warnings": status.get("warnings"),
+        "items": (status.get("progress") or {}).get("itemsRestored"),
+    }

@@ -12,6 +12,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._dr.lease import TTL_
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import parse_instant
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.plugins.module_utils._kube.locations import HOLD_ANNOTATION
+
 from kubedr_lab.pocket import PocketLab
 from kubedr_lab.settings import SITES
 
@@ -40,7 +41,8 @@ class Watch:
         """One look."""
         if moment == "before":
             self._intent_before_break(call, request)
-            if self.break_starts_svm and call.method == "POST" and call.system == "kubernetes" and "downloadrequests" not in call.path and self._open_to_others():
+            creates = call.method == "POST" and call.system == "kubernetes" and "downloadrequests" not in call.path
+            if self.break_starts_svm and creates and self._open_to_others():
                 self._find(f"{call} was sent while {self._open_to_others()} could mount the volumes")
             return
         if call.site == DESTINATION and call.system == "ontap":
@@ -56,7 +58,8 @@ class Watch:
     def _writable(self, site: str) -> bool:
         names = (self.lab.group(self.group).source_svm, self.lab.group(self.group).destination_svm)
         return any(
-            svm["name"] in names and svm["subtype"] == "default" and svm["state"] in ("running", "starting") for _key, svm in entries(self.lab, site, "ontap", "svm")
+            svm["name"] in names and svm["subtype"] == "default" and svm["state"] in ("running", "starting") for _key,
+            svm in entries(self.lab, site, "ontap", "svm")
         )
 
     def _open_to_others(self) -> list[str]:
@@ -79,8 +82,8 @@ def after_end(lab: PocketLab, group: str, *, clean: str = "", downloads: int = 0
     """What must hold when a run has ended.
 
     Args:
-        clean: the id of the run, where it ended right, so that nothing of it is left. Otherwise its lease and its hold may stand: the lease runs out, the hold is
-            released by the next run.
+        clean: the id of the run, where it ended right, so that nothing of it is left. Otherwise its lease and its hold may stand: the lease runs out, the hold
+            is released by the next run.
         downloads: so many DownloadRequests may be left, because the calls that make and delete them went wrong; they expire by themselves.
     """
     found = []

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
+
 from kubedr_lab.pocket import PocketLab
 
 GROUP = "app1"

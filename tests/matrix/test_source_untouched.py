@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.tests.support import drivers
+
 from kubedr_lab.pocket import PocketLab
 
 from .cells import FIRST

@@ -14,6 +14,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._env import Env, Kube
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import AnswerLost, ApiError, AuthError
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request, Response
 from ansible_collections.kubedr.ontap.tests.support.pocket import PocketKube, PocketOntap, PocketTransport, pocket_env
+
 from kubedr_lab.pocket import PocketLab
 from kubedr_lab.shell.faults import job_backed
 

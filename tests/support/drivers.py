@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the kubedr.ontap authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbooks' sequences, in this process: the same modules with the same options in the same order. tests/unit/glue/test_sequences.py holds them to the roles."""
+"""The playbooks' sequences, in this process: the same modules with the same options in the same order.
+
+tests/unit/glue/test_sequences.py holds them to the roles.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ def setup_tasks(group: Mapping[str, Any]) -> Iterator[Task]:
     source, destination = group["source_site"], group["destination_site"]
     sites = group["sites"]
     both = {"source": {**sites[source]["ontap"], "site": source}, "destination": {**sites[destination]["ontap"], "site": destination}}
-    addresses = {f"{role}_addresses": [lif["address"] for lif in sites[site]["intercluster_lifs"]] for role, site in (("source", source), ("destination", destination))}
+    addresses = {
+        f"{role}_addresses": [lif["address"] for lif in sites[site]["intercluster_lifs"]] for role, site in (("source", source), ("destination", destination))
+    }
     svms = {"source_svm": group["source_svm"], "destination_svm": group["destination_svm"]}
     ark = sites[source].get("ark") or {}
     ark_group = ark.get("api_group", "velero.io")
@@ -29,11 +34,14 @@ def setup_tasks(group: Mapping[str, Any]) -> Iterator[Task]:
     yield "cluster_peer", {**both, **addresses}
     yield "svm_peer", {**both, **svms}
     yield "svmdr", {
-        **both, **svms, "state": "initialized", "identity_preservation": group.get("identity_preservation", "full"), "transfer_schedule": group.get("transfer_schedule", "*/15 * * * *"),
+        **both, **svms, "state": "initialized", "identity_preservation": group.get("identity_preservation", "full"),
+        "transfer_schedule": group.get("transfer_schedule", "*/15 * * * *"),
     }
     yield "ark_schedule", {
-        **sites[source]["kubernetes"], "site": source, "ark_api_group": ark_group, "ark_namespace": namespace, "name": group.get("backup_schedule", "k8sbackup"),
-        "schedule": group.get("backup_cron", "*/5 * * * *"), "ttl": group.get("backup_ttl", "720h"), "excluded_namespaces": ["kube-system", namespace], "include_cluster_resources": True,
+        **sites[source]["kubernetes"], "site": source, "ark_api_group": ark_group, "ark_namespace": namespace,
+        "name": group.get("backup_schedule", "k8sbackup"),
+        "schedule": group.get("backup_cron", "*/5 * * * *"), "ttl": group.get("backup_ttl", "720h"), "excluded_namespaces": ["kube-system", namespace],
+        "include_cluster_resources": True,
     }
     yield "dr_phase", {"group": group, "verb": "setup", "phase": "objects"}
     yield "dr_phase", {"group": group, "verb": "setup", "phase": "close"}
@@ -64,6 +72,12 @@ def failback_tasks(group: Mapping[str, Any], mode: str = "planned", **options: A
     """The tasks of the role ``failback``."""
     for phase in ("open", *PROMOTION, "fence", "reverse", "clear", "close"):
         yield "dr_phase", {"group": group, "verb": "failback", "phase": phase, "mode": mode, **options}
+
+
+def teardown_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
+    """The tasks of the role ``teardown``."""
+    for phase in ("open", "storage", "objects", "close"):
+        yield "dr_phase", {"group": group, "verb": "teardown", "phase": phase, **options}
 
 
 def rollback_tasks(group: Mapping[str, Any], verb: str = "failover") -> Iterator[Task]:
@@ -98,7 +112,9 @@ def _value(spec: Mapping[str, Any], given: Any) -> Any:
     return given
 
 
-def run_tasks(tasks: Iterator[Task], env: Any, run_id: str, before: Callable[[str, Mapping[str, Any]], None] = lambda name, params: None) -> list[dict[str, Any]]:
+def run_tasks(
+    tasks: Iterator[Task], env: Any, run_id: str, before: Callable[[str, Mapping[str, Any]], None] = lambda name, params: None,
+) -> list[dict[str, Any]]:
     """Run them in order; the first error ends it, as in a playbook. Where the first says that nothing is left to do, only the last follows.
 
     Args:

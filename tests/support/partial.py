@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
+
 from kubedr_lab.messages import Request
 from kubedr_lab.pocket import PocketLab
 from kubedr_lab.settings import basic, intercluster_lifs
@@ -146,7 +147,10 @@ def lif(hand: Hand, site: str, **changes: Any) -> None:
 def ark_schedule(hand: Hand, **spec: Any) -> None:
     """The backup schedule with other options."""
     template = {"excludedNamespaces": ["kube-system"], "ttl": "24h0m0s", "includeClusterResources": False}
-    body = {"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "k8sbackup", "namespace": "velero"}, "spec": {"schedule": "0 3 * * *", "template": template, **spec}}
+    body = {
+        "apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "k8sbackup", "namespace": "velero"},
+        "spec": {"schedule": "0 3 * * *", "template": template, **spec},
+    }
     hand.kube("tokyo", "POST", f"{VELERO}/schedules", body)
 
 
@@ -223,7 +227,8 @@ SLOW: dict[str, Make] = {
 STOPPED: dict[str, tuple[Make, str]] = {
     "paused": (_befell(lambda hand: hand.ontap("osaka", "PATCH", hand.relationship(), {"state": "paused"})), "paused"),
     "source stopped": (
-        _befell(lambda hand: hand.ontap("tokyo", "PATCH", f"/api/svm/svms/{hand.one('tokyo', '/api/svm/svms?name=svm_app1')['uuid']}", {"state": "stopped"})), "source_fenced",
+        _befell(lambda hand: hand.ontap("tokyo", "PATCH", f"/api/svm/svms/{hand.one('tokyo', '/api/svm/svms?name=svm_app1')['uuid']}", {"state": "stopped"})),
+        "source_fenced",
     ),
     "destination SVM that serves": (lambda hand: hand.ontap("osaka", "POST", "/api/svm/svms", {"name": DESTINATION_SVM}), "unknown_state"),
 }

@@ -72,6 +72,19 @@ class Playing:
             assert time.monotonic() < end, problem
             time.sleep(0.02)
 
+    def steps(self, group: str, ended: bool) -> list[str]:
+        """Steps in this run's evidence that have ended, or that are under way."""
+        mine = [path for path in self.operator.journals() if path not in self.before and path.parts[-3] == group][:1]
+        return [step["name"] for path in mine for step in json.loads(path.read_text(encoding="utf-8"))["steps"] if (step["ended_at"] is not None) is ended]
+
+    def stop(self) -> None:
+        """SIGSTOP: it lives and does nothing."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL to it and to its workers."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -101,7 +114,8 @@ class Operator:
         extra = ["-e", json.dumps(variables)] if variables else []
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.lab.inventory), "-vvv", f"kubedr.ontap.{playbook}", *extra, *arguments]
         environment = {
-            **os.environ, "ANSIBLE_LOG_PATH": str(place / "ansible.log"), "ANSIBLE_LOCAL_TEMP": str(place / "tmp"), "ANSIBLE_NOCOLOR": "1", "PYTHONPATH": str(WIRETAP),
+            **os.environ, "ANSIBLE_LOG_PATH": str(place / "ansible.log"), "ANSIBLE_LOCAL_TEMP": str(place / "tmp"), "ANSIBLE_NOCOLOR": "1",
+            "PYTHONPATH": str(WIRETAP),
             "KUBEDR_TEST_WIRETAP": str(tap), "ANSIBLE_RETRY_FILES_ENABLED": "false", "HOME": str(place),
         }
         before = set(self.journals())

@@ -48,7 +48,10 @@ def scan(folders: Iterable[Path], secrets: dict[str, str], holders: Iterable[str
         secrets: what it is -> the secret.
         holders: patterns of files, relative to their folder, that may hold them.
     """
-    needles = [(what, needle) for what, value in secrets.items() for needle in {value.encode(), b64encode(value.encode()).rstrip(b"="), quote(value, safe="").encode()}]
+    needles = [
+        (what, needle) for what, value in secrets.items()
+        for needle in {value.encode(), b64encode(value.encode()).rstrip(b"="), quote(value, safe="").encode()}
+    ]
     found, count = [], 0
     for folder in folders:
         for path in _files(folder, tuple(holders)):

@@ -20,7 +20,8 @@ _PATIENT = [
     {"key": f"node.kubernetes.io/{trouble}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300} for trouble in ("not-ready", "unreachable")
 ]
 _POD: Json = {
-    **_TEMPLATE, "serviceAccountName": "default", "enableServiceLinks": True, "priority": 0, "preemptionPolicy": "PreemptLowerPriority", "tolerations": _PATIENT,
+    **_TEMPLATE, "serviceAccountName": "default", "enableServiceLinks": True, "priority": 0, "preemptionPolicy": "PreemptLowerPriority",
+    "tolerations": _PATIENT,
 }
 _CONTAINER: Json = {"resources": {}, "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
 _KEPT: Json = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}, "revisionHistoryLimit": 10}
@@ -37,6 +38,7 @@ _DEFAULTS: dict[tuple[str, str], Json] = {
     ("apps", "Deployment"): {"spec": {"replicas": 1, "strategy": _ROLLING, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}},
     ("apps", "StatefulSet"): {"spec": {"replicas": 1, **_ORDERED, **_KEPT}},
     ("apps", "ReplicaSet"): {"spec": {"replicas": 1}},
+    ("scheduling.k8s.io", "PriorityClass"): {"preemptionPolicy": "PreemptLowerPriority"},
     ("storage.k8s.io", "StorageClass"): {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
 }
 _PHASES = {"Namespace": "Active", "Pod": "Pending", "PersistentVolume": "Pending", "PersistentVolumeClaim": "Pending"}

@@ -98,8 +98,8 @@ class Reader:
         own = encode({"apiVersion": resource.api_version, "kind": resource.kind})[:-1] + b","
         skipped = 0 if resource.crd else len(own) - 1
         encoded = (source.encoded[key] for key in keys)
-        items = [b"{" + text[skipped + 1 :] if skipped and text.startswith(own) else text for text in encoded]
-        return encode(head)[:-1] + b',"items":[' + b",".join(items) + b"]}"
+        texts = [b"{" + text[skipped + 1 :] if skipped and text.startswith(own) else text for text in encoded]
+        return encode(head)[:-1] + b',"items":[' + b",".join(texts) + b"]}"
 
     def _watch(self, request: Request, target: Target) -> Watch:
         source = self._objects.table(target.resource)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from typing import Any, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from .._errors import ConfigError
@@ -20,6 +21,7 @@ ONTAP_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 SITE_NAME = r"[a-z][a-z0-9-]{0,30}"
 LABEL_TERM = r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?=[A-Za-z0-9]?([A-Za-z0-9._-]*[A-Za-z0-9])?"
 GO_DURATION = r"(\d+h)?(\d+m)?(\d+s)?"
+LONGEST_PATH = 1024
 TRUE, FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f")
 
 
@@ -145,6 +147,8 @@ def readable(variable: str, value: Any) -> None:
     """A file that this process can read, or nothing."""
     if not value:
         return
+    if not isinstance(value, (str, os.PathLike)) or "\n" in str(value) or len(str(value)) > LONGEST_PATH:
+        raise ConfigError(variable, "is no path of a file", advice="Give the path, not the content: what stands in it is not shown here.")
     path = os.path.expanduser(str(value))
     if not os.path.isfile(path):
         raise ConfigError(variable, f"there is no file {path}")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Mapping
+from typing import Any
 
 from .._errors import ConfigError
 from . import checks
@@ -17,7 +18,8 @@ from .cron import check_cron
 from .words import Identity
 
 DEFAULT_TIMEOUTS: dict[str, float] = {
-    "answer": 10.0, "peer_answer": 5.0, "peering": 300.0, "baseline": 86400.0, "transfer": 3600.0, "pause": 600.0, "break": 900.0, "start": 600.0, "stop": 300.0,
+    "answer": 10.0, "peer_answer": 5.0, "peering": 300.0, "baseline": 86400.0, "transfer": 3600.0, "pause": 600.0, "break": 900.0, "start": 600.0,
+    "stop": 300.0,
     "backup": 1800.0, "restore": 3600.0, "ready": 900.0, "scale": 600.0, "hold": 900.0, "location": 180.0,
 }
 DEFAULT_EXCLUDED = ("kube-system",)
@@ -107,9 +109,14 @@ def parse_group(raw: Mapping[str, Any]) -> GroupConfig:
     if source == destination:
         raise ConfigError("dr_destination_site", f"is the same as dr_source_site ({source})", advice="A group is protected from one site to another.")
     source_svm = checks.name(raw, "source_svm", "dr_source_svm", checks.ONTAP_NAME, 47, "ONTAP takes letters, digits, '.', '_', '-', first a letter or '_'")
-    destination_svm = checks.name(raw, "destination_svm", "dr_destination_svm", checks.ONTAP_NAME, 47, "ONTAP takes letters, digits, '.', '_', '-', first a letter or '_'")
+    destination_svm = checks.name(
+        raw, "destination_svm", "dr_destination_svm", checks.ONTAP_NAME, 47, "ONTAP takes letters, digits, '.', '_', '-', first a letter or '_'",
+    )
     if source_svm == destination_svm:
-        raise ConfigError("dr_destination_svm", f"is the same SVM name as dr_source_svm ({source_svm})", advice="Give the destination SVM a name of its own, such as the source's with _dr.")
+        raise ConfigError(
+            "dr_destination_svm", f"is the same SVM name as dr_source_svm ({source_svm})",
+            advice="Give the destination SVM a name of its own, such as the source's with _dr.",
+        )
     source_config, destination_config = _site(source, sites[source]), _site(destination, sites[destination])
     _distinct(source_config, destination_config)
     excluded = tuple(checks.names(raw, "excluded_namespaces", DEFAULT_EXCLUDED))
@@ -118,7 +125,10 @@ def parse_group(raw: Mapping[str, Any]) -> GroupConfig:
         namespaces=_namespaces(raw, excluded, (source_config, destination_config)),
         identity=Identity(checks.choice(raw, "identity_preservation", [str(i) for i in Identity], str(Identity.FULL))),
         transfer_schedule=_transfer_schedule(raw), rpo_seconds=checks.number(raw, "rpo_seconds", 1800, low=1),
-        backup_schedule=checks.name({"backup_schedule": "k8sbackup", **_given(raw)}, "backup_schedule", "dr_backup_schedule", checks.RFC1123_SUBDOMAIN, 200, "it becomes a Kubernetes name"),
+        backup_schedule=checks.name(
+            {"backup_schedule": "k8sbackup", **_given(raw)}, "backup_schedule", "dr_backup_schedule", checks.RFC1123_SUBDOMAIN, 200,
+            "it becomes a Kubernetes name",
+        ),
         backup_cron=check_cron(str(raw.get("backup_cron") or "*/5 * * * *"), "dr_backup_cron"),
         backup_ttl=checks.duration(raw, "backup_ttl", "720h0m0s"), excluded_namespaces=excluded,
         label_selector=checks.selector(raw, "label_selector"), cluster_objects=tuple(checks.dicts(raw, "cluster_objects", ("kind",))),
@@ -145,7 +155,10 @@ def _site(name: str, raw: Any) -> SiteConfig:
         raise ConfigError(where, "a site's name is lower-case letters, digits and '-', first a letter")
     if not isinstance(raw, Mapping):
         raise ConfigError(where, "must be a dict with ontap and kubernetes")
-    return SiteConfig(name, _ontap(where, raw.get("ontap")), _kubernetes(where, raw.get("kubernetes")), _lifs(where, raw.get("intercluster_lifs")), _ark(where, raw.get("ark")))
+    return SiteConfig(
+        name, _ontap(where, raw.get("ontap")), _kubernetes(where, raw.get("kubernetes")), _lifs(where, raw.get("intercluster_lifs")),
+        _ark(where, raw.get("ark")),
+    )
 
 
 def _ontap(where: str, raw: Any) -> Mapping[str, Any]:
@@ -225,7 +238,10 @@ def _distinct(source: SiteConfig, destination: SiteConfig) -> None:
     if all(source.kubernetes.get(key) == destination.kubernetes.get(key) for key in keys):
         raise ConfigError(f"{where}.kubernetes", f"is the same Kubernetes cluster as site {source.name}'s")
     if source.ark.api_group != destination.ark.api_group:
-        raise ConfigError(f"{where}.ark.api_group", f"differs from site {source.name}'s ({source.ark.api_group})", advice="One kind of server must read what the other wrote.")
+        raise ConfigError(
+            f"{where}.ark.api_group", f"differs from site {source.name}'s ({source.ark.api_group})",
+            advice="One kind of server must read what the other wrote.",
+        )
 
 
 def _namespaces(raw: Mapping[str, Any], excluded: tuple[str, ...], sites: tuple[SiteConfig, ...]) -> tuple[str, ...]:
@@ -254,7 +270,9 @@ def _export_clients(raw: Mapping[str, Any]) -> tuple[str, ...] | None:
     if isinstance(clients, str) or not isinstance(clients, (list, tuple)):
         raise ConfigError("dr_export_clients", "must be a list of addresses or CIDRs")
     if not clients:
-        raise ConfigError("dr_export_clients", "is empty: nobody could mount a volume after a failover", advice="Leave it out to let in the destination cluster's nodes.")
+        raise ConfigError(
+            "dr_export_clients", "is empty: nobody could mount a volume after a failover", advice="Leave it out to let in the destination cluster's nodes.",
+        )
     for client in clients:
         try:
             network = ipaddress.ip_network(str(client), strict=False)

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any
 
 from .._errors import Refused
 from .config import GroupConfig
@@ -138,7 +139,8 @@ def wanted_clients(config: GroupConfig, here: ObjectsSeen, source_nodes: Iterabl
         inside = [node for node in source_nodes if ipaddress.ip_address(node) in network]
         if inside:
             raise Refused(
-                "export_clients_hold_source", f"{client} would let in {', '.join(inside)}, recorded at set-up as nodes of the other site", obj="dr_export_clients",
+                "export_clients_hold_source", f"{client} would let in {', '.join(inside)}, recorded at set-up as nodes of the other site",
+                obj="dr_export_clients",
                 advice="Name narrower clients: in full identity the other site's nodes reconnect to the same addresses.",
             )
     return tuple(sorted(clients))

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Mapping
+from typing import Any
 
 from .statement import instant, parse_instant
 
@@ -43,7 +44,10 @@ def holder(lease: Mapping[str, Any] | None) -> Owner | None:
     """The owner named in a lease, or None."""
     if not lease or not lease.get("run_id"):
         return None
-    return Owner(str(lease["run_id"]), str(lease.get("host", "")), str(lease.get("boot_id", "")), int(lease.get("pid") or 0), str(lease.get("started", "")), str(lease.get("verb", "")))
+    return Owner(
+        str(lease["run_id"]), str(lease.get("host", "")), str(lease.get("boot_id", "")), int(lease.get("pid") or 0), str(lease.get("started", "")),
+        str(lease.get("verb", "")),
+    )
 
 
 def free_for(lease: Mapping[str, Any] | None, owner: Owner, now: datetime, dead: bool) -> bool:

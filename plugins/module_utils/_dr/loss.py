@@ -45,13 +45,19 @@ class VolumeLoss:
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of a whole SVM. ``still`` says that the side cannot be written to any more, so that the loss cannot grow."""
+    """The loss of a whole SVM.
+
+    Attributes:
+        still: the side cannot be written to any more, so that the loss cannot grow.
+        shown: the record shows a final transfer that began after the side was seen stopped. Without it nobody can say that nothing is lost.
+    """
 
     group: str
     epoch: int
     svm: str
     volumes: tuple[VolumeLoss, ...]
     still: bool
+    shown: bool = True
 
     @property
     def common(self) -> bool:
@@ -61,14 +67,16 @@ class Loss:
     @property
     def nothing(self) -> bool:
         """No volume loses anything, as seen."""
-        return self.still and all(volume.nothing for volume in self.volumes)
+        return self.still and self.shown and all(volume.nothing for volume in self.volumes)
 
     @property
     def token(self) -> str | None:
         """The word that names exactly this loss; None where there is none to accept."""
         if self.nothing:
             return None
-        text = json.dumps([self.group, self.epoch, self.svm, sorted((asdict(volume) for volume in self.volumes), key=lambda row: str(row["name"]))], sort_keys=True)
+        text = json.dumps(
+            [self.group, self.epoch, self.svm, sorted((asdict(volume) for volume in self.volumes), key=lambda row: str(row["name"]))], sort_keys=True,
+        )
         return f"{self.group}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -78,6 +86,8 @@ class Loss:
     def sentences(self) -> list[str]:
         """For people, the token alone on its line."""
         lines = [f"{v.name}: {_bytes(v.bytes)} written after {v.lost_after or 'its beginning'} would be discarded" for v in self.volumes if not v.nothing]
+        if self.token and not lines:
+            lines = [f"{v.name}: 0 bytes seen written after {v.lost_after}, but no final transfer from a stopped SVM is on record" for v in self.volumes]
         return [*lines, *([self.token] if self.token else [])]
 
 
@@ -89,11 +99,12 @@ def volume_loss(name: str, overwritten: Iterable[Mapping[str, Any]], kept: Itera
     """The loss of one volume.
 
     Args:
-        overwritten: its snapshots on the side that would be overwritten, oldest first: ``{name, created_at, bytes_after}``.
-        kept: names of its snapshots on the side that stays; None where that side has no such volume.
+        overwritten: its snapshots on the side that would be overwritten, oldest first: ``{name, key, created_at, bytes_after}``. ``key`` is the same for the
+            copies of one snapshot on both sides; without one the name must do.
+        kept: keys of its snapshots on the side that stays; None where that side has no such volume.
     """
     mine, theirs = list(overwritten), set(kept or ())
-    shared = [snapshot for snapshot in mine if snapshot["name"] in theirs]
+    shared = [snapshot for snapshot in mine if snapshot.get("key", snapshot["name"]) in theirs]
     newest = str(mine[-1]["name"]) if mine else ""
     if not shared:
         return VolumeLoss(name, "", None, None, newest, only_here=kept is None)

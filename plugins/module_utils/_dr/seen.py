@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Mapping
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ class StorageSeen:
     @property
     def serving(self) -> bool:
         """Running, with every LIF up and every volume writable."""
-        return bool(self.svm and self.svm.writable and self.svm.state == "running" and all(lif.up for lif in self.lifs) and all(v.type == "rw" for v in self.volumes))
+        return bool(
+            self.svm and self.svm.writable and self.svm.state == "running" and all(lif.up for lif in self.lifs) and all(v.type == "rw" for v in self.volumes)
+        )
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from .seen import NoAnswer, ObjectsSeen, RelationSeen, Seen, StorageSeen
 from .words import SERVING_AT_DESTINATION, Objects, Storage, Verb
@@ -87,7 +88,7 @@ def _without_destination(destination: NoAnswer, source: StorageSeen | NoAnswer) 
 
 
 def _without_forward(destination: StorageSeen, source: StorageSeen | NoAnswer, record: Mapping[str, Any]) -> tuple[Storage, str]:
-    if record.get("released"):
+    if released(record):
         return Storage.UNPROTECTED, "released by teardown, as the record says"
     reverse = source.incoming if isinstance(source, StorageSeen) else None
     if reverse is not None:
@@ -136,6 +137,8 @@ def _broken(destination: StorageSeen, source: StorageSeen | NoAnswer, record: Ma
     source_svm = source.svm if isinstance(source, StorageSeen) else None
     if svm and svm.writable and source_svm and source_svm.writable:
         return Storage.SPLIT_BRAIN, "both SVMs are writable and running"
+    if released(record) and not (svm and svm.writable):
+        return Storage.UNPROTECTED, "a teardown is under way: broken off, the relationship still there"
     if source_svm and source_svm.writable:
         return Storage.UNKNOWN, "the relationship is broken off, the source serves, and no record explains it"
     if not destination.serving:
@@ -143,6 +146,12 @@ def _broken(destination: StorageSeen, source: StorageSeen | NoAnswer, record: Ma
     if isinstance(source, StorageSeen) or fenced_by_proof(record):
         return Storage.FAILED_OVER, "the destination serves and the source was seen stopped"
     return Storage.FAILED_OVER_UNFENCED, "the destination serves; that the source is down is only declared or not known"
+
+
+def released(record: Mapping[str, Any]) -> bool:
+    """Whether a teardown of this epoch marked the group."""
+    mark = record.get("released") or {}
+    return bool(mark) and mark.get("epoch") == record.get("epoch")
 
 
 def going_home(record: Mapping[str, Any]) -> bool:
@@ -184,6 +193,11 @@ def break_sent(record: Mapping[str, Any]) -> bool:
     """From the recorded intent on, the break counts as sent, also after a kill."""
     intent = (record.get("intent") or {}).get("break") or {}
     return bool(intent) and intent.get("epoch") == record.get("epoch") and not intent.get("failed")
+
+
+def break_sent_by(record: Mapping[str, Any], verb: str) -> bool:
+    """As above, by this verb's promotion: the break of the way home is none of the next way out."""
+    return break_sent(record) and (record.get("run") or {}).get("verb") == verb
 
 
 def fenced_by_proof(record: Mapping[str, Any]) -> bool:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Any, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from .._errors import ConfigError, Refused
 from .seen import NoAnswer, PeerSeen, StorageSeen
@@ -35,12 +36,12 @@ class Statement:
 
 def instant(at: datetime | None) -> str | None:
     """ISO 8601, UTC, whole seconds."""
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
 def exact_instant(at: datetime | None) -> str | None:
     """ISO 8601, UTC, with the fraction of a second where there is one: for snapshots, after whose instant writes are lost."""
-    return at.astimezone(timezone.utc).isoformat().replace("+00:00", "Z") if at else None
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def parse_instant(text: Any) -> datetime | None:
@@ -49,7 +50,7 @@ def parse_instant(text: Any) -> datetime | None:
         found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return None
-    return found.astimezone(timezone.utc) if found.tzinfo else None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def parse_statement(raw: Any) -> Statement | None:
@@ -102,21 +103,30 @@ def judge_statement(statement: Statement, other_site: str, survivor: StorageSeen
         Refused: too old, ahead of time, or contradicted.
     """
     if statement.site != other_site:
-        raise ConfigError("dr_fence_statement.site", f"is {statement.site!r}, but the site to be declared down is {other_site!r}", advice=f"Name {other_site}, and only if it is down.")
+        raise ConfigError(
+            "dr_fence_statement.site", f"is {statement.site!r}, but the site to be declared down is {other_site!r}",
+            advice=f"Name {other_site}, and only if it is down.",
+        )
     if survivor.now is None:
-        raise Refused("clock_unknown", f"the ONTAP cluster of {survivor.site} told no time, so the statement's age cannot be judged", system=f"ONTAP {survivor.site}")
+        raise Refused(
+            "clock_unknown", f"the ONTAP cluster of {survivor.site} told no time, so the statement's age cannot be judged", system=f"ONTAP {survivor.site}",
+        )
     if survivor.now - statement.at > OLDEST:
         raise Refused(
             "statement_expired", f"the statement is of {instant(statement.at)}, more than 4 h before {survivor.site}'s clock ({instant(survivor.now)})",
             advice="Look again whether the site is down, and say so with the time of looking.",
         )
     if statement.at - survivor.now > AHEAD:
-        raise Refused("statement_ahead", f"the statement is of {instant(statement.at)}, which is ahead of {survivor.site}'s clock ({instant(survivor.now)})", advice="Give the time in UTC.")
+        raise Refused(
+            "statement_ahead", f"the statement is of {instant(statement.at)}, which is ahead of {survivor.site}'s clock ({instant(survivor.now)})",
+            advice="Give the time in UTC.",
+        )
     open_ends = [found for found in contradictions(statement.at, survivor) if found not in statement.evidence]
     if open_ends:
         raise Refused(
             "statement_contradicted", f"{survivor.site} saw {other_site} alive after {instant(statement.at)}: {', '.join(open_ends)}", seen=open_ends,
-            advice="If the site is down since then, state a later time. To take these on yourself, name them in dr_fence_statement.evidence. Otherwise run fence.",
+            advice="If the site is down since then, state a later time. To take these on yourself, name them in dr_fence_statement.evidence. "
+                   "Otherwise run fence.",
         )
 
 

@@ -25,7 +25,7 @@ S = Storage
 _LOOK = "Run status with both sites reachable, and look at what it says of each system."
 
 NOT_YET: dict[Verb, No] = {
-    verb: No("not_yet", f"{verb} is not part of this release yet", "Nothing was touched. See the release notes.") for verb in (Verb.DRILL, Verb.DRILL_CLEANUP, Verb.TEARDOWN)
+    verb: No("not_yet", f"{verb} is not part of this release yet", "Nothing was touched. See the release notes.") for verb in (Verb.DRILL, Verb.DRILL_CLEANUP)
 }
 
 _UNKNOWN = No("unknown_state", "not enough could be seen to act safely", _LOOK)
@@ -45,7 +45,8 @@ _FENCED = No("source_fenced", "the source SVM is stopped", "Run fence with dr_fe
 Refusals = dict[Storage, No]
 
 _SETUP: Refusals = {
-    S.FENCED: _FENCED, S.ACTIVE_UNREACHABLE: No("source_unreachable", "the active side gives no answer, and set-up needs both sites", "Wait for it, or run failover."),
+    S.FENCED: _FENCED,
+    S.ACTIVE_UNREACHABLE: No("source_unreachable", "the active side gives no answer, and set-up needs both sites", "Wait for it, or run failover."),
     S.FAILING_OVER: No("failed_over", "a failover is under way: set-up would resync towards the wrong side", "Run failover to its end."),
     S.FAILED_OVER: _WRONG_WAY, S.FAILED_OVER_UNFENCED: _WRONG_WAY, S.SPLIT_BRAIN: _SPLIT,
     S.REPROTECTING: No("reversed", "the relationship runs the other way", "Run reprotect to its end, then failback."),
@@ -57,12 +58,27 @@ _FAILOVER: Refusals = {
     S.FAILED_BACK: _NOT_RESYNCED, S.FAILED_BACK_UNFENCED: _NOT_RESYNCED, S.UNKNOWN: _UNKNOWN,
 }
 _REPROTECT: Refusals = {
-    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _HOME, S.PROTECTED: _HOME, S.DEGRADED: _HOME, S.FENCED: _HOME, S.ACTIVE_UNREACHABLE: _SILENT, S.FAILING_OVER: _HALF_OVER,
+    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _HOME, S.PROTECTED: _HOME, S.DEGRADED: _HOME, S.FENCED: _HOME, S.ACTIVE_UNREACHABLE: _SILENT,
+    S.FAILING_OVER: _HALF_OVER,
     S.SPLIT_BRAIN: _SPLIT, S.FAILING_BACK: _HALF_HOME, S.FAILED_BACK: _HALF_HOME, S.FAILED_BACK_UNFENCED: _HALF_HOME, S.UNKNOWN: _UNKNOWN,
 }
 _FAILBACK: Refusals = {
-    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _HOME, S.PROTECTED: _HOME, S.DEGRADED: _HOME, S.FENCED: _HOME, S.FAILING_OVER: _HALF_OVER, S.FAILED_OVER: _NOT_REVERSED,
-    S.FAILED_OVER_UNFENCED: _NOT_REVERSED, S.REPROTECTING: No("reprotecting", "the reverse relationship is not in step yet", "Run reprotect to its end."), S.SPLIT_BRAIN: _SPLIT, S.UNKNOWN: _UNKNOWN,
+    S.UNPROTECTED: _UNPROTECTED, S.INITIALIZING: _HOME, S.PROTECTED: _HOME, S.DEGRADED: _HOME, S.FENCED: _HOME, S.FAILING_OVER: _HALF_OVER,
+    S.FAILED_OVER: _NOT_REVERSED,
+    S.FAILED_OVER_UNFENCED: _NOT_REVERSED, S.REPROTECTING: No("reprotecting", "the reverse relationship is not in step yet", "Run reprotect to its end."),
+    S.SPLIT_BRAIN: _SPLIT, S.UNKNOWN: _UNKNOWN,
+}
+
+_NOT_HOME = No(
+    "not_at_home", "the group serves at the destination, and without the mirror there is no way back", "Run reprotect, then failback; tear it down at home.",
+)
+_TEARDOWN: Refusals = {
+    S.ACTIVE_UNREACHABLE: No(
+        "active_unreachable", "the side that serves gives no answer, and would keep what the other side forgets", "Run teardown when both sites answer.",
+    ),
+    S.FAILING_OVER: _HALF_OVER, S.FAILED_OVER: _NOT_HOME, S.FAILED_OVER_UNFENCED: _NOT_HOME, S.SPLIT_BRAIN: _SPLIT, S.REPROTECTING: _NOT_HOME,
+    S.REPROTECTED: _NOT_HOME,
+    S.FAILING_BACK: _HALF_HOME, S.FAILED_BACK: _HALF_HOME, S.FAILED_BACK_UNFENCED: _HALF_HOME, S.UNKNOWN: _UNKNOWN,
 }
 
 REFUSALS: dict[tuple[Verb, Mode | None], Refusals] = {
@@ -72,6 +88,7 @@ REFUSALS: dict[tuple[Verb, Mode | None], Refusals] = {
     (Verb.REPROTECT, None): _REPROTECT,
     (Verb.FAILBACK, Mode.UNPLANNED): {key: no for key, no in _FAILBACK.items() if key is not S.REPROTECTING},
     (Verb.FAILBACK, Mode.PLANNED): {**_FAILBACK, S.ACTIVE_UNREACHABLE: _SILENT},
+    (Verb.TEARDOWN, None): _TEARDOWN,
 }
 """A state that a verb's table does not name is one from which it goes on."""
 

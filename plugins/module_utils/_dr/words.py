@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Word(str, Enum):
+class Word(StrEnum):
     """A value that is its own text, in JSON and in messages."""
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 class Storage(Word):

@@ -46,7 +46,9 @@ def check_installed(client: KubeClient, ark: ArkAccess, plurals: tuple[str, ...]
         if plural not in served:
             raise not_installed(client, ark, plural)
     if client.get(f"/api/v1/namespaces/{ark.namespace}") is None:
-        raise ConfigError("ark.namespace", f"{client.system} has no namespace {ark.namespace!r}", advice=f"Set ark.namespace to the one in which {ark.dialect.product} runs.")
+        raise ConfigError(
+            "ark.namespace", f"{client.system} has no namespace {ark.namespace!r}", advice=f"Set ark.namespace to the one in which {ark.dialect.product} runs.",
+        )
 
 
 def create(client: KubeClient, ark: ArkAccess, plural: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,10 @@ def check_credential(client: KubeClient, ark: ArkAccess, wanted: Mapping[str, An
     """
     secret = (wanted.get("credential") or {}).get("name")
     if secret and client.get(f"/api/v1/namespaces/{ark.namespace}/secrets/{secret}") is None:
-        raise ConfigError("ark.location.credential", f"{client.system} has no Secret {secret} in {ark.namespace}", advice="Make it first: secrets are never copied between sites.")
+        raise ConfigError(
+            "ark.location.credential", f"{client.system} has no Secret {secret} in {ark.namespace}",
+            advice="Make it first: secrets are never copied between sites.",
+        )
 
 
 def ensure(client: KubeClient, ark: ArkAccess, wanted: Mapping[str, Any], *, check_mode: bool = False) -> tuple[Location, bool]:

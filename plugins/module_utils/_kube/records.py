@@ -26,7 +26,9 @@ class RecordStore:
         self.client, self.namespace, self.name = client, namespace, f"kubedr-{group}"
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._path = f"{self._collection}/{self.name}"
-        self._foreign = f"Look who wrote ConfigMap {self.name} in namespace {namespace}; put back what stood there, from the other site's copy or from a run's evidence."
+        self._foreign = (
+            f"Look who wrote ConfigMap {self.name} in namespace {namespace}; put back what stood there, from the other site's copy or from a run's evidence."
+        )
 
     def read(self) -> tuple[dict[str, Any] | None, str]:
         """The record (None when there is none) and its version (empty then).
@@ -104,7 +106,9 @@ class RecordStore:
         try:
             record = json.loads(text)
         except ValueError as error:
-            raise ApiError("the record is not JSON", system=self.client.system, operation="read record", obj=self.name, seen=str(text)[:200], advice=self._foreign) from error
+            raise ApiError(
+                "the record is not JSON", system=self.client.system, operation="read record", obj=self.name, seen=str(text)[:200], advice=self._foreign,
+            ) from error
         if not isinstance(record, dict):
             raise ApiError("the record is not a JSON object", system=self.client.system, operation="read record", obj=self.name, advice=self._foreign)
         return record, _version(live)

@@ -259,17 +259,27 @@ class Volume:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot of a volume. ``bytes_after`` is what was written to the volume since; None where ONTAP does not tell."""
+    """A snapshot of a volume. ``bytes_after`` is what was written to the volume since; None where ONTAP does not tell.
+
+    ``version`` is the same for the copies of one snapshot on both clusters, and for nothing else; empty where ONTAP does not tell.
+    """
 
     name: str
     create_time: datetime | None
     bytes_after: int | None = None
+    version: str = ""
 
     FIELDS = "name,create_time"
+    VERSION = "version_uuid"
     DELTA = "delta.size_consumed"
 
     @classmethod
     def from_record(cls, record: Record) -> Snapshot:
         """Of GET /api/storage/volumes/{uuid}/snapshots."""
         after = dig(record, "delta.size_consumed", None)
-        return cls(dig(record, "name"), time_of(dig(record, "create_time")), None if after is None else int(after))
+        return cls(dig(record, "name"), time_of(dig(record, "create_time")), None if after is None else int(after), dig(record, "version_uuid"))
+
+    @property
+    def key(self) -> str:
+        """What two clusters' snapshots are compared by: names alone repeat, since both run the same snapshot policies at the same instants."""
+        return self.version or f"{self.name}@{self.create_time}"

@@ -322,6 +322,15 @@ def list_destinations(client: OntapClient, source_svm: str) -> list[Relationship
     return _destinations(client, **{"source.path": exact(f"{source_svm}:")})
 
 
+def between(client: OntapClient, svm: str, others: frozenset[str]) -> list[str]:
+    """Destination paths of every relationship, also of single volumes, from or to this cluster's SVM ``svm``, whose other end is one of ``others`` (names or
+    aliases)."""
+    fields = "uuid,source.path,destination.path,state"
+    found = [Relationship.from_record(record) for record in [*client.records(PATH, fields), *client.records(PATH, fields, list_destinations_only="true")]]
+    ends = [(rel, {rel.source_path.partition(":")[0], rel.destination_path.partition(":")[0]}) for rel in found]
+    return sorted({rel.destination_path for rel, names in ends if svm in names and names & others})
+
+
 def release(client: OntapClient, uuid: str, deadline: float, *, info_only: bool = True) -> tuple[list[Relationship], bool]:
     """Asked of the *source* cluster: forget a relationship. With ``info_only`` the base snapshots stay, which a later resync needs."""
     query = {"source_info_only": "true"} if info_only else {"source_only": "true"}

@@ -60,6 +60,12 @@ def svm_peers(client: OntapClient, svm: str, peer_svm: str, clusters: frozenset[
     return [peer for peer in found if peer.peer_svm == peer_svm and (not peer.peer_cluster or peer.peer_cluster in clusters)]
 
 
+def peer_clusters(client: OntapClient, svm: str) -> frozenset[str]:
+    """Names of the clusters on which this SVM has peers, as this cluster knows them."""
+    found = [SvmPeer.from_record(record) for record in client.records(PATH, SvmPeer.FIELDS, **{"svm.name": exact(svm)})]
+    return frozenset(peer.peer_cluster for peer in found if peer.peer_cluster)
+
+
 def look(source: OntapClient, destination: OntapClient, wanted: SvmPeering) -> SvmPair:
     """Both sides as they are."""
     here = svm_peers(source, wanted.source_svm, wanted.destination_svm, wanted.destination_cluster)

@@ -25,12 +25,14 @@ def list_snapshots(client: OntapClient, volume: Volume, *, delta: bool = False) 
     Args:
         delta: ask also how much was written since each, which is expensive, and which older releases do not know.
     """
-    fields = f"{Snapshot.FIELDS},{Snapshot.DELTA}" if delta else Snapshot.FIELDS
-    try:
-        records = client.records(f"{PATH}/{volume.uuid}/snapshots", fields)
-    except ApiError as error:
-        if not delta or error.code not in UNKNOWN_FIELD:
-            raise
-        return list_snapshots(client, volume)
+    fields = [Snapshot.FIELDS, Snapshot.VERSION, *([Snapshot.DELTA] if delta else [])]
+    while True:
+        try:
+            records = client.records(f"{PATH}/{volume.uuid}/snapshots", ",".join(fields))
+            break
+        except ApiError as error:
+            if len(fields) == 1 or error.code not in UNKNOWN_FIELD:
+                raise
+            fields.pop()
     found = [Snapshot.from_record(record) for record in records]
     return sorted(found, key=lambda snapshot: snapshot.create_time.timestamp() if snapshot.create_time else 0.0)

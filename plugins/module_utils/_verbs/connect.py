@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from .._dr.config import GroupConfig, SiteConfig
 from .._env import Env, KubeAccess, OntapAccess

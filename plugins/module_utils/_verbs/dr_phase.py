@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from .._argspec import GROUP, ArgumentSpec
 from .._dr.config import parse_group
@@ -16,9 +18,9 @@ from .._dr.table import refusal
 from .._dr.words import Mode, Objects, Phase, Storage, Verb
 from .._env import Env
 from .._errors import ConfigError, Refused
-from . import failback, failover, fence, planned, preflight, reprotect, reverse, rollback, setup
+from . import failback, failover, fence, planned, preflight, reprotect, reverse, rollback, setup, teardown
 from .connect import Side
-from .walk import Run
+from .walk import Keeper, Run
 
 SPEC = GROUP.merge(ArgumentSpec({
     "verb": {"type": "str", "required": True, "choices": [str(v) for v in Verb] + ["preflight"]},
@@ -29,6 +31,7 @@ SPEC = GROUP.merge(ArgumentSpec({
     "fence_statement": {"type": "raw"},
     "backup": {"type": "raw"},
     "accept_loss": {"type": "raw"},
+    "teardown_consent": {"type": "raw"},
 }))
 
 Act = Callable[[Run], dict[str, Any]]
@@ -46,7 +49,8 @@ def nothing(_run: Run) -> dict[str, Any]:
 
 PROMOTION: dict[str, Act] = {
     "prepare": by_mode(planned.prepare_phase, nothing), "workloads": by_mode(planned.workloads_phase, nothing), "sync": by_mode(planned.sync_phase, nothing),
-    "decide": failover.decide_phase, "promote": failover.promote_phase, "volumes": failover.volumes_phase, "restore": failover.restore_phase, "verify": failover.verify_phase,
+    "decide": failover.decide_phase, "promote": failover.promote_phase, "volumes": failover.volumes_phase, "restore": failover.restore_phase,
+    "verify": failover.verify_phase,
     "rollback": by_mode(rollback.rollback_phase, nothing),
 }
 PHASES: dict[str, dict[str, Act]] = {
@@ -55,12 +59,15 @@ PHASES: dict[str, dict[str, Act]] = {
     "fence": {"open": fence.open_phase, "workloads": fence.workloads_phase, "storage": fence.storage_phase, "close": rollback.lift_phase},
     "failover": {"open": by_mode(planned.open_phase, failover.open_phase), **PROMOTION, "close": failover.close_phase},
     "reprotect": {
-        "open": reprotect.open_phase, "fence": reprotect.fence_phase, "reverse": reverse.reverse_phase, "clear": reprotect.clear_phase, "objects": reprotect.objects_phase,
+        "open": reprotect.open_phase, "fence": reprotect.fence_phase, "reverse": reverse.reverse_phase, "clear": reprotect.clear_phase,
+        "objects": reprotect.objects_phase,
         "close": reprotect.close_phase,
     },
     "failback": {
-        "open": failback.open_phase, **PROMOTION, "fence": failback.fence_phase, "reverse": failback.reverse_phase, "clear": failback.clear_phase, "close": failback.close_phase,
+        "open": failback.open_phase, **PROMOTION, "fence": failback.fence_phase, "reverse": failback.reverse_phase, "clear": failback.clear_phase,
+        "close": failback.close_phase,
     },
+    "teardown": {"open": teardown.open_phase, "storage": teardown.storage_phase, "objects": teardown.objects_phase, "close": teardown.close_phase},
 }
 RETRIES = 3
 
@@ -80,6 +87,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     act = PHASES.get(verb, {}).get(phase)
     if act is None:
         raise Refused("no_phase", f"{verb} has no phase {phase}", operation=verb, obj=config.name)
+    env = replace(env, clock=Keeper(env.clock))
     answer = config.timeouts["answer"]
     retries = RETRIES if verb != "fence" else 1
     config = config.turned() if verb == "failback" else config
@@ -104,7 +112,9 @@ def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
     """``dr_mode`` has no default: planned and unplanned are never guessed. Verbs of later releases refuse here, before anything is touched."""
     mode = params.get("mode")
     if verb in ("failover", "failback") and mode not in ("planned", "unplanned"):
-        raise ConfigError("dr_mode", "is not set" if not mode else f"is {mode!r}", advice="Say planned (the source is alive) or unplanned (it is gone); it is never guessed.")
+        raise ConfigError(
+            "dr_mode", "is not set" if not mode else f"is {mode!r}", advice="Say planned (the source is alive) or unplanned (it is gone); it is never guessed.",
+        )
     if verb == "preflight":
         return
     no = refusal(Verb(verb), Mode(mode) if mode else None, State(Storage.PROTECTED, Objects.NONE, "", ""))
@@ -114,8 +124,8 @@ def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
 
 def _options(params: Mapping[str, Any], group: str) -> dict[str, Any]:
     """Run options; those given per group are reduced to this group's."""
-    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "accept_loss")}
-    for key in ("backup", "accept_loss"):
+    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "accept_loss", "teardown_consent")}
+    for key in ("backup", "accept_loss", "teardown_consent"):
         value = options[key]
         options[key] = value.get(group) if isinstance(value, Mapping) else value
     return options

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
             lines.append(f"{path} cannot be read")
         else:
             runs.append(document)
-            lines.extend(describe(document))
+            lines.extend(describe(document, params.get("language") or "en"))
     return {"changed": False, "runs": runs, "lines": lines or [f"no run of {params['group']} below {params['evidence_dir']}"]}
 
 

@@ -40,14 +40,16 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     state = derive(seen, config.rpo_seconds)
     answers = systems(config, seen)
     result: dict[str, Any] = {
-        "changed": False, "state": state.as_dict(), "systems": answers, "record": public_record(seen), "guard": guard(config, seen, state), "ready": ready(state),
+        "changed": False, "state": state.as_dict(), "systems": answers, "record": public_record(seen), "guard": guard(config, seen, state),
+        "ready": ready(state),
         "steps": [],
     }
     brief = {"state": state.as_dict(), "answers": {name: found["answer"] for name, found in answers.items()}, "guard": result["guard"]}
     silent = [name for name, found in answers.items() if found["answer"] != "yes"]
     if silent:
         raise KubedrError(
-            f"no answer from {', '.join(silent)}; what the others show: {state.storage}, objects {state.objects}", operation="status", obj=config.name, seen=brief,
+            f"no answer from {', '.join(silent)}; what the others show: {state.storage}, objects {state.objects}", operation="status", obj=config.name,
+            seen=brief,
             advice="Unknown is neither healthy nor down.",
         )
     if params.get("require") == "ready" and not result["ready"]:

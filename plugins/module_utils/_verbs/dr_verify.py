@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-"""The module `dr_verify`: what stands on the destination cluster, compared with a backup. Never writes; the engine's own verify phase uses the same comparison."""
+"""The module `dr_verify`: what stands on the destination cluster, compared with a backup.
+
+Never writes; the engine's own verify phase uses the same comparison.
+"""
 
 from __future__ import annotations
 
@@ -37,5 +40,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
         raise Refused("no_backup", "no backup is named and the record of the group has none", operation="verify", obj=config.name, advice="Name one.")
     result = objects.verification(walk, view, backup).as_dict()
     if not result["verified"]:
-        raise KubedrError(f"not as the backup holds it: {objects.problems(result, ())}", operation="verify", obj=backup, system=walk.destination.kube.system, seen=result)
+        raise KubedrError(
+            f"not as the backup holds it: {objects.problems(result, ())}", operation="verify", obj=backup, system=walk.destination.kube.system, seen=result,
+        )
     return {"changed": False, "steps": [], "verification": result}

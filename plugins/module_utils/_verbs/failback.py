@@ -37,7 +37,10 @@ def open_phase(run: Run) -> dict[str, Any]:
         raise Refused(no.reason, no.message, operation="failback", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     silent = next((part for part in (seen.source_storage, seen.source_objects) if isinstance(part, NoAnswer)), None)
     if silent is not None:
-        raise Unreachable(f"site {run.config.source.name} gives no answer: {silent.why}", operation="failback", obj=run.config.name, seen=state.as_dict(), advice="The forward resync needs it.")
+        raise Unreachable(
+            f"site {run.config.source.name} gives no answer: {silent.why}", operation="failback", obj=run.config.name, seen=state.as_dict(),
+            advice="The forward resync needs it.",
+        )
     run.env.reporter.note(state_before=state.as_dict(), verb="failback", mode=run.mode)
     return {"state": state.as_dict(), "done": at_home and _forgotten(run)}
 
@@ -80,7 +83,10 @@ def _delete_home(run: Run, path: str) -> None:
     home = snapmirror.find(run.destination.ontap, run.config.destination_svm)
     if home is not None:
         run.guard(run.destination)
-        run.step("delete_reverse", path, lambda: ({"deleted": True}, snapmirror.delete(run.destination.ontap, home, run.config.timeouts["peering"], destination_only=True)[1]))
+        run.step(
+            "delete_reverse", path,
+            lambda: ({"deleted": True}, snapmirror.delete(run.destination.ontap, home, run.config.timeouts["peering"], destination_only=True)[1]),
+        )
 
 
 def _end_schedule(run: Run) -> None:
@@ -98,6 +104,7 @@ def _end_schedule(run: Run) -> None:
         put_back(run, held)
     if not run.env.check_mode and (name or held):
         run.update(run.destination, _forget)
+        run.mirror(must=False)
 
 
 OF_THE_WAY_HOME = ("return_schedule", "held_schedule", "planned")
@@ -147,7 +154,9 @@ def close_phase(run: Run) -> dict[str, Any]:
     if run.env.check_mode:
         return {"state": state.as_dict()}
     if state.storage is not Storage.PROTECTED:
-        raise KubedrError(f"the group is {state.storage}: {state.why}", operation="failback", obj=run.config.name, seen=state.as_dict(), advice="Run failback again.")
+        raise KubedrError(
+            f"the group is {state.storage}: {state.why}", operation="failback", obj=run.config.name, seen=state.as_dict(), advice="Run failback again.",
+        )
     facts: dict[str, Any] = {}
     storage = seen.source_storage
     if isinstance(storage, StorageSeen):

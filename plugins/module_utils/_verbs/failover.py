@@ -7,8 +7,9 @@ finished by running it again. Unplanned, only the side that is to serve is conta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Mapping
+from typing import Any
 
 from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
 from .._dr.seen import ObjectsSeen, Seen, StorageSeen
@@ -32,6 +33,7 @@ def open_phase(run: Run) -> dict[str, Any]:
     no = refusal(Verb(run.verb), Mode(run.mode), state)
     if no:
         raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
+    _refuse_fenced(run, view)
     parse_statement(run.options.get("fence_statement"))
     steps = [step.name for step in pending(view)]
     run.env.reporter.note(state_before=state.as_dict(), mode=run.mode, verb=run.verb)
@@ -39,6 +41,17 @@ def open_phase(run: Run) -> dict[str, Any]:
         objects.check_still_whole(run)
         tell(run, view)
     return {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(view.storage.peer)}
+
+
+def _refuse_fenced(run: Run, view: View) -> None:
+    """The side that serves was fenced since: to start it here would leave that proof behind, and the other direction could rest on it."""
+    proof = view.record.get("proof") or {}
+    if proof.get("site") == run.config.destination.name and proof.get("epoch") == view.record.get("epoch"):
+        raise Refused(
+            "serving_side_fenced", f"{run.config.destination.name} serves, and was fenced at {proof.get('at')}", operation=run.verb, obj=run.config.name,
+            seen=dict(proof),
+            advice="Run fence with dr_fence=lift to let it serve again, or go on to the other side.",
+        )
 
 
 def look(run: Run) -> tuple[Seen, View, State]:
@@ -78,8 +91,10 @@ def decide_phase(run: Run) -> dict[str, Any]:
     lacks = missing_at_destination(view.storage, bool(view.record.get("source_routes")))
     if lacks:
         raise Refused(
-            "destination_incomplete", f"SVM {run.config.destination_svm} lacks {', '.join(lacks)}, so nobody could mount its volumes", system=f"ONTAP {view.storage.site}",
-            operation=run.verb, obj=run.config.destination_svm, seen=lacks, advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
+            "destination_incomplete", f"SVM {run.config.destination_svm} lacks {', '.join(lacks)}, so nobody could mount its volumes",
+            system=f"ONTAP {view.storage.site}",
+            operation=run.verb, obj=run.config.destination_svm, seen=lacks,
+            advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
         )
     fence = accept_word(run, view)
     backup = objects.choose(run, view)
@@ -101,6 +116,13 @@ def accept_word(run: Run, view: View) -> dict[str, Any]:
     epoch = int(view.record.get("epoch") or 0)
     proof = view.record.get("proof")
     stands, why_not = proof_stands(proof, epoch, view.storage, run.config.source.name)
+    planned = view.record.get("planned") or {}
+    if run.mode == str(Mode.PLANNED) and not run.env.check_mode and not (stands and planned.get("verb") == run.verb and planned.get("final_transfer")):
+        raise Refused(
+            "not_synced", f"the record shows no final transfer from a stopped SVM{f': {why_not}' if why_not else ''}", operation=f"planned {run.verb}",
+            obj=run.config.name,
+            advice="A planned promotion takes nobody's word. Run the verb's phases in their order.",
+        )
     if stands:
         return {"kind": "proof", "epoch": epoch + 1, "proof": dict(proof or {})}
     statement = parse_statement(run.options.get("fence_statement"))
@@ -117,10 +139,13 @@ def accept_word(run: Run, view: View) -> dict[str, Any]:
 
 def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Mapping[str, Any]) -> dict[str, Any]:
     epoch = int(fence["epoch"])
+    promotion = {"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)}
 
     def change(record: dict[str, Any]) -> None:
+        if record.get("run") != promotion:
+            _refuse_changed(run, view, record, fence)
         record.update(
-            epoch=epoch, active_site=run.config.destination.name, run={"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)},
+            epoch=epoch, active_site=run.config.destination.name, run=promotion,
             fence=dict(fence), backup={**backup, "epoch": epoch}, objects={"epoch": epoch, "side": run.config.role, "state": str(Objects.NONE)},
         )
         held = (record.get("planned") or {}).get("schedule")
@@ -134,6 +159,17 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
         run.mirror(must=True)
     run.env.reporter.note(epoch=record["epoch"], fence=dict(fence), backup=dict(backup))
     return {"epoch": record["epoch"], "backup": backup["name"], "fence": fence["kind"]}
+
+
+def _refuse_changed(run: Run, view: View, record: Mapping[str, Any], fence: Mapping[str, Any]) -> None:
+    """Between the judging and the lease another run may have lifted the fence, or decided."""
+    proved = fence["kind"] != "proof" or record.get("proof") == fence["proof"]
+    if not proved or record.get("epoch") != view.record.get("epoch", 1) or record.get("run") != view.record.get("run"):
+        raise Refused(
+            "changed_meanwhile", "another run changed what this one had judged", system=run.destination.kube.system, operation=run.verb,
+            obj=run.config.record_name,
+            advice="Nothing was decided. Run it again: it judges anew.",
+        )
 
 
 def promote_phase(run: Run) -> dict[str, Any]:
@@ -199,9 +235,10 @@ def close_phase(run: Run) -> dict[str, Any]:
     if run.env.check_mode:
         return {"state": state.as_dict()}
     if steps:
+        left_out = state.objects is Objects.RESTORED
         raise Refused(
             "not_done", f"{steps[0].name} is not done", operation=run.verb, obj=run.config.name, seen=state.as_dict(),
-            advice="A backup named by the operator that lacks volumes ends restored, not verified." if state.objects is Objects.RESTORED else f"Run {run.verb} again.",
+            advice="A backup named by the operator that lacks volumes ends restored, not verified." if left_out else f"Run {run.verb} again.",
         )
     facts = tell(run, view)
     finish(run, state, both=run.mode == str(Mode.PLANNED))
@@ -214,9 +251,13 @@ def tell(run: Run, view: View) -> dict[str, Any]:
     snapshot, broken, backup = record.get("snapshot") or {}, record.get("broken") or {}, record.get("backup") or {}
     loss = {
         "token": None,
-        "volumes": [{"name": volume.name, "lost_after": snapshot.get("created_at"), "bytes": None} for volume in view.storage.volumes if volume.junction != "/"],
+        "volumes": [
+            {"name": volume.name, "lost_after": snapshot.get("created_at"), "bytes": None} for volume in view.storage.volumes if volume.junction != "/"
+        ],
     }
-    rpo = {"data_seconds": _between(snapshot.get("created_at"), broken.get("at")), "objects_seconds": _between(backup.get("started_at"), broken.get("at_objects"))}
+    rpo = {
+        "data_seconds": _between(snapshot.get("created_at"), broken.get("at")), "objects_seconds": _between(backup.get("started_at"), broken.get("at_objects")),
+    }
     facts = {"loss": loss, "rpo": rpo, "snapshot": dict(snapshot), "backup": dict(backup)}
     run.env.reporter.note(**facts, epoch=record.get("epoch"), fence=dict(record.get("fence") or {"kind": "none"}))
     return facts

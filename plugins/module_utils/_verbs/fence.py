@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from .._dr.seen import NoAnswer
-from .._dr.state import break_sent, derive, fence_at_destination
+from .._dr.state import derive, fence_at_destination
 from .._dr.statement import instant
 from .._errors import KubedrError, Refused
 from .._kube import workloads
-from .._ontap import svms
+from .._ontap import snapmirror, svms
 from .connect import Side
 from .look import answered, look_both
 from .walk import Run
@@ -196,7 +196,8 @@ def close_phase(run: Run) -> dict[str, Any]:
     missing = [half for half in ("storage", "workloads") if not proof.get(half)]
     if missing:
         raise KubedrError(
-            f"the {' and the '.join(missing)} half could not be seen stopped", system=f"site {run.source.config.name}", operation="fence", obj=run.config.name, seen=dict(proof),
+            f"the {' and the '.join(missing)} half could not be seen stopped", system=f"site {run.source.config.name}", operation="fence", obj=run.config.name,
+            seen=dict(proof),
             advice="What could be stopped was stopped and recorded. It is no proof: an unplanned failover needs dr_fence_statement.",
         )
     return {"proof": dict(proof)}
@@ -206,9 +207,24 @@ def _lift(run: Run) -> dict[str, Any]:
     """Start the source SVM and put the replicas back; only where no break was sent."""
     sides = [run.destination, run.source]
     records = [side.records(run.config).read()[0] or {} for side in sides]
+    promotion = "failback" if run.config.home_is_destination else "failover"
+
+    def refuse(record: Mapping[str, Any]) -> None:
+        if (record.get("run") or {}).get("verb") == promotion:
+            raise Refused(
+                "failed_over", f"a {promotion} was begun, so this side stays down", operation="lift the fence", obj=run.config.name,
+                advice=f"Run {promotion} to its end.",
+            )
+
     for record in records:
-        if break_sent(record) or (record.get("run") or {}).get("verb") == "failover":
-            raise Refused("failed_over", "a failover was begun in this epoch, so the source stays down", operation="lift the fence", obj=run.config.name, advice="Run failover to its end.")
+        refuse(record)
+    relation = answered(lambda: snapmirror.find(run.destination.ontap, run.config.destination_svm))
+    if relation and relation.state == "broken_off":
+        raise Refused(
+            "failed_over", f"{relation.path} is broken off: the other side is writable, so this side stays down", system=run.destination.ontap.system,
+            operation="lift the fence",
+            obj=run.config.name, seen=relation.state, advice="Run status. No record tells of that break.",
+        )
     svm = svms.find(run.source.ontap, run.config.source_svm)
     if svm is None:
         raise Refused("source_gone", "the source SVM is not there", system=run.source.ontap.system, obj=run.config.source_svm)
@@ -223,7 +239,12 @@ def _lift(run: Run) -> dict[str, Any]:
         return {}
     for side in sides:
         run.take_lease(side)
-        run.update(side, lambda record: record.pop("proof", None) and None)
+
+        def void(record: dict[str, Any]) -> None:
+            refuse(record)  # whoever held the lease may have begun one meanwhile
+            record.pop("proof", None)
+
+        run.update(side, void)
 
     def start() -> tuple[Any, bool]:
         seen, changed = svms.start(run.source.ontap, svm, deadline=run.config.timeouts["start"])

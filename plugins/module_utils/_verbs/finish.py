@@ -29,6 +29,7 @@ def finish(run: Run, state: State, *, both: bool) -> None:
             if (record.get("lease") or {}).get("run_id") == run.run_id:
                 record.pop("lease")
 
+        run.let_go(run.destination)
         run.update(run.destination, change)
         if both:
             run.mirror(must=False)

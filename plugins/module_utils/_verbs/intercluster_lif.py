@@ -60,7 +60,9 @@ def _ensure(client: OntapClient, lif: WantedLif, timeout: float) -> tuple[Lif | 
     try:
         return network.ensure_intercluster_lif(client, lif, timeout)
     except ApiError as error:
-        error.advice = error.advice or f"Check node {lif.node}, port {lif.port}, address {lif.address} and netmask {lif.netmask} of this LIF (intercluster_lifs of the site)."
+        error.advice = (
+            error.advice or f"Check node {lif.node}, port {lif.port}, address {lif.address} and netmask {lif.netmask} in intercluster_lifs of the site."
+        )
         raise
 
 

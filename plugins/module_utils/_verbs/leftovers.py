@@ -34,7 +34,10 @@ def clear_leftovers(run: Run, side: Side) -> None:
         return
     running = [f"{pod.namespace}/{pod.name}" for pod in workloads.pods(kube, there) if not pod.finished]
     if running:
-        raise Refused("still_running", f"pods still run: {', '.join(running[:5])}", system=kube.system, operation="clear leftovers", obj=run.config.name, seen=running, advice="Run fence.")
+        raise Refused(
+            "still_running", f"pods still run: {', '.join(running[:5])}", system=kube.system, operation="clear leftovers", obj=run.config.name, seen=running,
+            advice="Run fence.",
+        )
     names = [str(pv["metadata"]["name"]) for pv in pvs]
     run.step("retain", names, lambda: _retain(side, names))
     run.step("clear", {"namespaces": there, "volumes": names}, lambda: (_clear(run, side, there, names), True))
@@ -47,7 +50,10 @@ def _retain(side: Side, names: list[str]) -> tuple[dict[str, str], bool]:
         changed, seen[name] = changed or did, volumes.policy_of(live)
     wrong = [name for name, policy in seen.items() if policy != "Retain"]
     if wrong:
-        raise Refused("not_retain", f"PersistentVolumes did not become Retain: {', '.join(wrong)}", system=side.kube.system, operation="clear leftovers", obj=wrong[0], advice="Nothing was deleted.")
+        raise Refused(
+            "not_retain", f"PersistentVolumes did not become Retain: {', '.join(wrong)}", system=side.kube.system, operation="clear leftovers", obj=wrong[0],
+            advice="Nothing was deleted.",
+        )
     return seen, changed
 
 
@@ -64,12 +70,18 @@ def _clear(run: Run, side: Side, namespaces: list[str], names: list[str]) -> dic
         run.renew(run.source)
         run.env.reporter.progress(f"clear: namespaces {', '.join(seen)} are being deleted" if seen else "clear: namespaces are gone")
 
-    poll(kube.clock, left, lambda seen: not seen, timeout=run.config.timeouts["scale"], what="wait until the namespaces are gone", system=kube.system, on_look=look)
+    poll(
+        kube.clock, left, lambda seen: not seen, timeout=run.config.timeouts["scale"], what="wait until the namespaces are gone", system=kube.system,
+        on_look=look,
+    )
     for name in names:
         live = volumes.read_pv(kube, name)
         if live is None:
             continue
         if volumes.policy_of(live) != "Retain":
-            raise KubedrError(f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name, advice="It was left alone. Run it again.")
+            raise KubedrError(
+                f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name,
+                advice="It was left alone. Run it again.",
+            )
         kube.delete(f"{volumes.PVS}/{name}")
     return {"namespaces": namespaces, "volumes": names}

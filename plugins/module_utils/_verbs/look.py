@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
 from .._dr.config import GroupConfig
 from .._dr.seen import NOT_ASKED, LifSeen, NoAnswer, ObjectsSeen, PeerSeen, RelationSeen, Seen, StorageSeen, SvmSeen, VolumeSeen, WorkloadSeen
 from .._dr.statement import parse_instant
-from .._errors import AnswerLost, Unreachable, WaitTimeout
+from .._errors import AnswerLost, ApiError, Unreachable, WaitTimeout
 from .._kube import nodes, workloads
-from .._ontap import exports, network, peering, snapmirror, svms, volumes
+from .._ontap import exports, network, peering, snapmirror, svm_peering, svms, volumes
 from .._ontap.client import OntapClient
 from .._ontap.models import Relationship
 from .connect import Side
@@ -36,15 +37,13 @@ def look_storage(side: Side, svm: str, *, peer_answer: float | None = None) -> S
     Args:
         peer_answer: seconds to wait for what this cluster thinks of its peer; None to leave the peer out.
     """
-    client, together = side.ontap, side.env.together
-    cluster, relation, found, peer = together([
+    client = side.ontap
+    cluster, relation, found, peer, inside, lifs, policies, routes, nfs = side.env.together([
         lambda: svms.cluster(client), lambda: snapmirror.find(client, svm), lambda: svms.find(client, svm),
-        lambda: look_peer(client, peer_answer) if peer_answer is not None else None,
-    ])
-    inside, lifs, policies, routes, nfs = together([
+        lambda: look_peer(client, svm, peer_answer) if peer_answer is not None else None,
         lambda: volumes.list_volumes(client, svm), lambda: network.svm_lifs(client, svm), lambda: exports.read_policies(client, svm),
         lambda: network.svm_routes(client, svm), lambda: network.nfs_enabled(client, svm),
-    ]) if found else ((), (), (), (), False)
+    ])
     return StorageSeen(
         site=side.config.name, cluster=cluster.name, version=".".join(map(str, cluster.version)), now=client.server_time,
         svm=SvmSeen(found.name, found.uuid, found.subtype, found.state) if found else None,
@@ -72,16 +71,20 @@ def _instant(value: Any) -> datetime | None:
     return value if isinstance(value, datetime) or value is None else parse_instant(value)
 
 
-def look_peer(client: OntapClient, seconds: float) -> PeerSeen | NoAnswer | None:
-    """What this cluster thinks of its peer, with a short deadline: it may hang where the peer is dead."""
+def look_peer(client: OntapClient, svm: str, seconds: float) -> PeerSeen | NoAnswer | None:
+    """What this cluster thinks of the cluster that the SVM's partner is on, with a short deadline: it may hang, or fail, where that is dead."""
     brief = OntapClient(client.transport, client.clock, client.system, seconds, retries=0)
-    peers = answered(lambda: peering.cluster_peers(brief))
+    try:
+        peers = answered(lambda: peering.cluster_peers(brief))
+        clusters = answered(lambda: svm_peering.peer_clusters(brief, svm)) if not isinstance(peers, NoAnswer) and len(peers) > 1 else frozenset()
+    except ApiError as error:
+        return NoAnswer(error.message)
     if isinstance(peers, NoAnswer):
         return peers
-    if not peers:
-        return None
-    peer = peers[0]
-    return PeerSeen(peer.remote_name or peer.name, peer.availability, _instant(peer.update_time))
+    ours = [peer for peer in peers if clusters and (peer.name in clusters or peer.remote_name in clusters)] or peers
+    # Where it cannot be told which one it is, the one that was seen alive last: it contradicts a statement first.
+    peer = max(ours, key=lambda found: (found.availability == "available", found.update_time.timestamp() if found.update_time else 0.0), default=None)
+    return PeerSeen(peer.remote_name or peer.name, peer.availability, _instant(peer.update_time)) if peer else None
 
 
 def look_objects(side: Side, config: GroupConfig, *, deep: bool) -> ObjectsSeen:

@@ -49,9 +49,13 @@ def choose(run: Run, view: View) -> dict[str, Any]:
     found = backups.list_backups(client, ark)
     now = client.server_time
     if now is None:
-        raise Refused("clock_unknown", "the cluster told no time, so no backup's expiry can be judged", system=client.system, operation="choose backup", obj=run.config.name)
+        raise Refused(
+            "clock_unknown", "the cluster told no time, so no backup's expiry can be judged", system=client.system, operation="choose backup",
+            obj=run.config.name,
+        )
     rules = choice.Rules(
-        namespaces=run.config.namespaces, schedule=schedule_of(run, view), now=now, svm=svm_view(run, view), scaled_down_at=scaled, named=str(run.options.get("backup") or ""),
+        namespaces=run.config.namespaces, schedule=schedule_of(run, view), now=now, svm=svm_view(run, view), scaled_down_at=scaled,
+        named=str(run.options.get("backup") or ""),
         own=frozenset(filter(None, [str((view.record.get("planned") or {}).get("backup") or "")])), label_selector=run.config.label_selector,
     )
     picked = choice.choose(found, lambda name: contents(run, name), rules)
@@ -101,12 +105,16 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
     for volume, stands in zip(meets, live, strict=True):
         if volume.manifest is None:
             raise Refused(
-                "pv_manifest_missing", f"the backup lacks PersistentVolume {volume.pv} of claim {volume.namespace}/{volume.claim}", operation="give volumes", obj=_backup_name(view),
+                "pv_manifest_missing", f"the backup lacks PersistentVolume {volume.pv} of claim {volume.namespace}/{volume.claim}", operation="give volumes",
+                obj=_backup_name(view),
                 advice="Name an older backup with dr_backup, or make that PersistentVolume yourself.",
             )
         action = pvs.decide(volume.manifest, stands, lambda namespace, name: _claim_exists(run, namespace, name))
         if action.do == pvs.REFUSE:
-            raise Refused("pv_taken", action.why, system=run.destination.kube.system, operation="give volumes", obj=volume.pv, advice="Clear it away or rename it, and run failover again.")
+            raise Refused(
+                "pv_taken", action.why, system=run.destination.kube.system, operation="give volumes", obj=volume.pv,
+                advice="Clear it away or rename it, and run failover again.",
+            )
         if action.do != pvs.KEEP:
             todo.append((volume, action))
     asked = {volume.pv: f"{action.do}: {action.why}" for volume, action in todo}
@@ -142,7 +150,8 @@ def restore(run: Run, view: View) -> dict[str, Any]:
     held = contents(run, _backup_name(view))
     found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
     plan = scope.plan(
-        held, _backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects, label_selector=run.config.label_selector,
+        held, _backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
+        label_selector=run.config.label_selector,
     )
     locations.hold_read_only(kube, ark, run.config.name, run.config.timeouts["hold"])
     try:
@@ -154,7 +163,10 @@ def restore(run: Run, view: View) -> dict[str, Any]:
         raise
     locations.release_hold(kube, ark, run.config.name)
     mark(run, state=str(Objects.RESTORED))
-    return {"cluster_objects": step1, "restore": result, "missing": [text_of(key) for key in plan.missing], "denied": {text_of(k): why for k, why in plan.denied.items()}}
+    return {
+        "cluster_objects": step1, "restore": result, "missing": [text_of(key) for key in plan.missing],
+        "denied": {text_of(k): why for k, why in plan.denied.items()},
+    }
 
 
 def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.ClaimVolume], plan: scope.Scope) -> tuple[Any, Any]:
@@ -244,9 +256,11 @@ def _restore_namespaces(run: Run, view: View, spec: dict[str, Any]) -> tuple[dic
         run.env.reporter.progress(f"restore {result.name} was ended by a restart of the server: a new one is made")
     if not result.succeeded:
         mark(run, state=str(Objects.FAILED))
+        why = result.reason or "; ".join(str(message) for message in result.errors[:5]) or result.results_missing
         raise KubedrError(
-            f"the restore ended {result.phase} with {result.error_count} errors: {result.reason or '; '.join(str(m) for m in result.errors[:5]) or result.results_missing}",
-            system=run.destination.kube.system, operation="restore", obj=result.name, seen=result.as_dict(), advice="Mend what it names and run failover again: it makes a new restore.",
+            f"the restore ended {result.phase} with {result.error_count} errors: {why}",
+            system=run.destination.kube.system, operation="restore", obj=result.name, seen=result.as_dict(),
+            advice="Mend what it names and run failover again: it makes a new restore.",
         )
     return result.as_dict(), True
 
@@ -281,7 +295,10 @@ def put_replicas(run: Run, view: View) -> None:
     there = {str(found.ref): found.replicas for found in workloads.scalable(kube, run.config.namespaces)} if counts else {}
     wanted = {name: count for name, count in counts.items() if name in there and there[name] != count}
     if wanted:
-        run.step("replicas", wanted, lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in wanted.items()}, True))
+        run.step(
+            "replicas", wanted,
+            lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in wanted.items()}, True),
+        )
 
 
 def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verification:
@@ -290,7 +307,8 @@ def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verificati
     held = contents(run, backup)
     found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
     plan = scope.plan(
-        held, backup, run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects, label_selector=run.config.label_selector,
+        held, backup, run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
+        label_selector=run.config.label_selector,
     )
     return dr_verify_core.verify(
         kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(view),
@@ -340,8 +358,10 @@ def verify(run: Run, view: View) -> dict[str, Any]:
 def problems(result: Mapping[str, Any], left_out: Iterable[str]) -> str:
     """The first few things that are wrong, for a message."""
     parts = [
-        *(f"{entry['object']} differs at {', '.join(entry['paths'][:3])}" for entry in result["differing"]), *(f"{name} is missing" for name in result["missing"]),
-        *result["not_ready"], *(f"{check['claim']}: {problem}" for check in result["claims"] for problem in check["problems"]), *(f"{label} was left out" for label in left_out),
+        *(f"{entry['object']} differs at {', '.join(entry['paths'][:3])}" for entry in result["differing"]),
+        *(f"{name} is missing" for name in result["missing"]),
+        *result["not_ready"], *(f"{check['claim']}: {problem}" for check in result["claims"] for problem in check["problems"]),
+        *(f"{label} was left out" for label in left_out),
     ]
     return "; ".join(parts[:8]) + (f"; and {len(parts) - 8} more" if len(parts) > 8 else "")
 
@@ -361,6 +381,7 @@ def check_still_whole(run: Run) -> None:
     ]
     if missing or loose:
         raise KubedrError(
-            f"failed over and verified before, but now: {'; '.join([*missing, *loose][:8])}", system=kube.system, operation="failover", obj=run.config.name, seen=[*missing, *loose],
+            f"failed over and verified before, but now: {'; '.join([*missing, *loose][:8])}", system=kube.system, operation="failover", obj=run.config.name,
+            seen=[*missing, *loose],
             advice="The data serves. Look at these pods and claims.",
         )

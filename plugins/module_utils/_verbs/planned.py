@@ -20,7 +20,7 @@ from .._dr.statement import instant
 from .._dr.table import refusal
 from .._dr.words import Mode, Verb
 from .._errors import KubedrError, Refused, Unreachable
-from .._kube import backups, schedules, workloads
+from .._kube import backups, locations, schedules, workloads
 from .._ontap import snapmirror, svms
 from . import failover, fence, rollback
 from .look import look_both
@@ -85,10 +85,14 @@ def _silent(run: Run, seen: Seen) -> tuple[str, str] | None:
 
 def _refuse_unscalable(run: Run) -> None:
     """Pods that nothing can be told to stop making, or that nothing would make again: named before anything goes down."""
-    loose = [f"{pod.namespace}/{pod.name}" for pod in workloads.pods(run.source.kube, run.config.namespaces) if not pod.finished and (not pod.owner or pod.owner.startswith("DaemonSet/"))]
+    loose = [
+        f"{pod.namespace}/{pod.name}" for pod in workloads.pods(run.source.kube, run.config.namespaces) if not pod.finished
+        and (not pod.owner or pod.owner.startswith("DaemonSet/"))
+    ]
     if loose:
         raise Refused(
-            "unscalable_pods", f"pods that cannot be scaled down: {', '.join(loose[:8])}", system=run.source.kube.system, operation=f"planned {run.verb}", obj=run.config.name, seen=loose,
+            "unscalable_pods", f"pods that cannot be scaled down: {', '.join(loose[:8])}", system=run.source.kube.system, operation=f"planned {run.verb}",
+            obj=run.config.name, seen=loose,
             advice="Bare pods and DaemonSets go on writing. Put them into a Deployment, or delete them, and run again.",
         )
 
@@ -125,7 +129,8 @@ def _begin(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
     count = int(tried.get("count") or 0) if tried.get("epoch") == epoch else 0
     attempt = int(found.get("attempt") or 0) if found and _backup_holds(run, record, found) else count + 1
     planned = {
-        **(found or {"before": rollback.before_of(record), "storage": _storage_before(run)}), "epoch": epoch, "verb": run.verb, "run_id": run.run_id, "attempt": attempt,
+        **(found or {"before": rollback.before_of(record), "storage": _storage_before(run)}), "epoch": epoch, "verb": run.verb, "run_id": run.run_id,
+        "attempt": attempt,
         "backup": f"kubedr-{run.config.name}-e{epoch + 1}-{attempt}",
     }
 
@@ -171,7 +176,10 @@ def serves_alone(run: Run, schedule: schedules.Schedule) -> bool:
 
 
 def _hold_schedule(run: Run) -> None:
-    """Paused if it serves this group alone (Ark cannot pause: then it is taken away, its spec in the record first); otherwise left. Running backups are awaited."""
+    """Paused if it serves this group alone (Ark cannot pause: then it is taken away, its spec in the record first); otherwise left.
+
+    Running backups are awaited.
+    """
     name, client, ark = _schedule_name(run), run.source.kube, run.source.ark
     found = schedules.read(client, ark, name) if name else None
     if found is not None and not found.paused and serves_alone(run, found):
@@ -187,7 +195,8 @@ def _hold_schedule(run: Run) -> None:
         run.env.reporter.progress(f"final_backup: {len(seen)} backups still run")
 
     poll(
-        client.clock, lambda: [b.name for b in backups.list_backups(client, ark) if b.phase in RUNNING], lambda seen: not seen, timeout=run.config.timeouts["backup"],
+        client.clock, lambda: [b.name for b in backups.list_backups(client, ark) if b.phase in RUNNING], lambda seen: not seen,
+        timeout=run.config.timeouts["backup"],
         what="wait for running backups", system=client.system, on_look=look,
     )
 
@@ -198,7 +207,8 @@ def backup_spec(run: Run) -> dict[str, Any]:
     found = schedules.read(run.source.kube, run.source.ark, name) if name else None
     held = ((_record(run).get("planned") or {}).get("schedule") or {}).get("spec") or {}
     template = dict(found.template) if found is not None else dict(held["template"]) if held.get("template") else {
-        "includedNamespaces": ["*"], "excludedNamespaces": [*run.config.excluded_namespaces, run.source.ark.namespace], "includeClusterResources": True, "snapshotVolumes": False,
+        "includedNamespaces": ["*"], "excludedNamespaces": [*run.config.excluded_namespaces, run.source.ark.namespace], "includeClusterResources": True,
+        "snapshotVolumes": False,
         "ttl": run.config.backup_ttl,
     }
     allowed = run.source.ark.dialect.backup_options - {"metadata"}
@@ -213,14 +223,22 @@ def _final_backup(run: Run, name: str) -> tuple[Any, bool]:
 
     client, ark = run.source.kube, run.source.ark
     there = backups.read(client, ark, name)
+    if there is None and ark.dialect.has_read_only:
+        locations.wait_no_hold(client, ark, run.config.timeouts["hold"], lambda seen: _held(run, seen))
     spec = backup_spec(run) if there is None else {}
     found, changed = backups.create_and_wait(client, ark, spec, name, run.config.timeouts["backup"], look)
     if found is None or found.phase != "Completed":
         raise KubedrError(
-            f"the final backup ended {found.phase if found else 'unseen'}: {found.why_failed if found else ''}", system=client.system, operation="final backup", obj=name,
+            f"the final backup ended {found.phase if found else 'unseen'}: {found.why_failed if found else ''}", system=client.system,
+            operation="final backup", obj=name,
             advice="Nothing went down. Mend what it names, and run again.",
         )
     return {"name": name, "phase": found.phase, "started_at": instant(found.started_at)}, changed
+
+
+def _held(run: Run, seen: locations.Location) -> None:
+    if seen.holders:
+        run.env.reporter.progress(f"final_backup: backup location {seen.name} is held read-only by restores of {', '.join(seen.holders)}")
 
 
 def _seen_there(run: Run, name: str) -> dict[str, str]:
@@ -231,7 +249,8 @@ def _seen_there(run: Run, name: str) -> dict[str, str]:
 
     client, ark = run.destination.kube, run.destination.ark
     found = poll(
-        client.clock, lambda: backups.read(client, ark, name), lambda seen: seen is not None and seen.phase in ark.dialect.backup_done, timeout=run.config.timeouts["backup"],
+        client.clock, lambda: backups.read(client, ark, name), lambda seen: seen is not None and seen.phase in ark.dialect.backup_done,
+        timeout=run.config.timeouts["backup"],
         what=f"see backup {name}", system=client.system, describe=lambda seen: seen.phase if seen else "absent", on_look=look,
     )
     return {"phase": found.phase if found else ""}
@@ -246,7 +265,10 @@ def _whole(run: Run, result: Mapping[str, Any], half: str) -> dict[str, Any]:
     """A fence may leave a half; a planned promotion may not."""
     missing = (result.get("missing") or {}).get(half)
     if missing:
-        raise Unreachable(missing, system=f"site {run.source.config.name}", operation=f"planned {run.verb}", obj=run.config.name, advice="It is undone, as far as that site answers.")
+        raise Unreachable(
+            missing, system=f"site {run.source.config.name}", operation=f"planned {run.verb}", obj=run.config.name,
+            advice="It is undone, as far as that site answers.",
+        )
     return dict(result)
 
 
@@ -268,11 +290,15 @@ def sync_phase(run: Run) -> dict[str, Any]:
 
 def _still_stopped(run: Run) -> dict[str, Any]:
     svm, pods = svms.find(run.source.ontap, run.config.source_svm), workloads.pods(run.source.kube, run.config.namespaces)
-    running = [*([f"SVM {svm.name}"] if svm is not None and svm.state != "stopped" else []), *(f"pod {pod.namespace}/{pod.name}" for pod in pods if not pod.finished)]
+    running = [
+        *([f"SVM {svm.name}"] if svm is not None and svm.state != "stopped" else []), *(f"pod {pod.namespace}/{pod.name}" for pod in pods if not pod.finished),
+    ]
     if running:
         raise Refused(
-            "source_running", f"since the final transfer somebody started {', '.join(running[:5])}", system=f"site {run.source.config.name}", operation=f"planned {run.verb}",
-            obj=run.config.name, seen=running, advice="What was written since is not at the other side. No break was sent: undo it with fence and dr_fence=lift, and begin anew.",
+            "source_running", f"since the final transfer somebody started {', '.join(running[:5])}", system=f"site {run.source.config.name}",
+            operation=f"planned {run.verb}",
+            obj=run.config.name, seen=running,
+            advice="What was written since is not at the other side. No break was sent: undo it with fence and dr_fence=lift, and begin anew.",
         )
     return {}
 

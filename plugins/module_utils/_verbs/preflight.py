@@ -39,7 +39,10 @@ def _silent(run: Run, seen: Seen) -> list[dict[str, str]]:
         f"ONTAP {run.config.source.name}": seen.source_storage, f"ONTAP {run.config.destination.name}": seen.destination_storage,
         f"Kubernetes {run.config.source.name}": seen.source_objects, f"Kubernetes {run.config.destination.name}": seen.destination_objects,
     }
-    return [_finding("error", f"gives no answer: {part.why}", name, "Check the network and the credentials.") for name, part in parts.items() if isinstance(part, NoAnswer)]
+    return [
+        _finding("error", f"gives no answer: {part.why}", name, "Check the network and the credentials.") for name, part in parts.items()
+        if isinstance(part, NoAnswer)
+    ]
 
 
 def _destination(run: Run, seen: Seen) -> list[dict[str, str]]:
@@ -49,7 +52,10 @@ def _destination(run: Run, seen: Seen) -> list[dict[str, str]]:
     source = seen.source_storage
     routes = isinstance(source, StorageSeen) and bool(source.routes)
     return [
-        _finding("error", f"the destination SVM lacks {lack}", f"ONTAP {storage.site}: {run.config.destination_svm}", "Make it there: a failover is refused until it stands.")
+        _finding(
+            "error", f"the destination SVM lacks {lack}", f"ONTAP {storage.site}: {run.config.destination_svm}",
+            "Make it there: a failover is refused until it stands.",
+        )
         for lack in missing_at_destination(storage, routes)
     ]
 
@@ -63,7 +69,8 @@ def _volumes(run: Run) -> list[dict[str, str]]:
     wrong = [pv for pv in volumes.pvs(run.source.kube) if pv["metadata"]["name"] in names and volumes.policy_of(pv) != "Retain"]
     return [
         _finding(
-            "warning", f"PersistentVolume {pv['metadata']['name']} has reclaim policy {volumes.policy_of(pv)}: Ark alone would restore its claim onto a new, empty volume",
+            "warning",
+            f"PersistentVolume {pv['metadata']['name']} has reclaim policy {volumes.policy_of(pv)}: Ark alone would restore its claim onto a new, empty volume",
             f"Kubernetes {run.config.source.name}", "A failover of this collection makes the volume first. Set dr_patch_reclaim_policy to make it Retain.",
         )
         for pv in wrong
@@ -81,4 +88,6 @@ def _location(side: Side) -> list[dict[str, str]]:
     found = answered(lambda: locations.read(side.kube, side.ark))
     if isinstance(found, NoAnswer):
         return []
-    return [_finding("warning", reason, where, "Backups of the other site may not be seen here.") for reason in locations.staleness(found, side.kube.server_time)]
+    return [
+        _finding("warning", reason, where, "Backups of the other site may not be seen here.") for reason in locations.staleness(found, side.kube.server_time)
+    ]

@@ -30,7 +30,9 @@ def pause(run: Run) -> tuple[Any, bool]:
 def abort(run: Run) -> tuple[Any, bool]:
     """Abort a running transfer: the exported snapshot stays the last whole one."""
     run.guard(run.destination)
-    aborted = snapmirror.abort_transfers(run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"], on_look=lambda _seen: run.renew(run.destination))
+    aborted = snapmirror.abort_transfers(
+        run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"], on_look=lambda _seen: run.renew(run.destination),
+    )
     relation, _changed = snapmirror.pause(run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"])
     return _brief(relation), aborted[1]
 
@@ -45,7 +47,8 @@ def break_off(run: Run, view: View) -> tuple[Any, bool]:
     run.guard(run.destination)
     try:
         broken, changed = snapmirror.break_off(
-            run.destination.ontap, relation, force=run.mode != "planned", deadline=run.config.timeouts["break"], on_look=lambda seen: _progress(run, "break", seen.state),
+            run.destination.ontap, relation, force=run.mode != "planned", deadline=run.config.timeouts["break"],
+            on_look=lambda seen: _progress(run, "break", seen.state),
             on_error=errors.append,
         )
     except (ApiError, AuthError, JobFailed) as error:
@@ -79,7 +82,10 @@ REFUSED_CODES = frozenset({snapmirror.PEER_UNREACHABLE, "13303856", "13303857"})
 
 
 def not_carried_out(error: KubedrError) -> bool:
-    """Whether a break that met this error is over, and was not carried out: refused at once, or its job seen ended in failure. No answer, or a broken one, is neither."""
+    """Whether a break that met this error is over, and was not carried out: refused at once, or its job seen ended in failure.
+
+    No answer, or a broken one, is neither.
+    """
     if isinstance(error, ApiError):
         return error.status < 500 or error.code in REFUSED_CODES
     return isinstance(error, (AuthError, JobFailed, Unreachable))
@@ -121,7 +127,10 @@ def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:
 
 
 def export_rules(run: Run, view: View) -> tuple[Any, bool]:
-    """Make every rule of the SVM let in exactly the wanted clients. On the way out the rules as found go into the record first; on the way home they come from there."""
+    """Make every rule of the SVM let in exactly the wanted clients.
+
+    On the way out the rules as found go into the record first; on the way home they come from there.
+    """
     client = run.destination.ontap
     policies = [policy for policy in exports.read_policies(client, run.config.destination_svm) if policy.rules]
     todo = [policy for policy in policies if set(_clients(policy)) != view.wanted(policy.name)]
@@ -149,7 +158,8 @@ def _rules_for(policy: ExportPolicy, view: View) -> list[ExportRule]:
     if before and policy.name in view.rules:
         return [
             ExportRule(
-                index=number, clients=tuple(rule["clients"]), protocols=tuple(rule["protocols"]), ro=tuple(rule["ro"]), rw=tuple(rule["rw"]), superuser=tuple(rule["superuser"]),
+                index=number, clients=tuple(rule["clients"]), protocols=tuple(rule["protocols"]), ro=tuple(rule["ro"]), rw=tuple(rule["rw"]),
+                superuser=tuple(rule["superuser"]),
             )
             for number, rule in enumerate(before, 1)
         ]
@@ -159,7 +169,10 @@ def _rules_for(policy: ExportPolicy, view: View) -> list[ExportRule]:
 def wanted_rules(policy: ExportPolicy, clients: tuple[str, ...]) -> list[ExportRule]:
     """One rule for each kind of access that the policy gave, with the new clients."""
     kinds = dict.fromkeys((tuple(r.protocols), tuple(r.ro), tuple(r.rw), tuple(r.superuser)) for r in policy.rules)
-    return [ExportRule(index=number, clients=clients, ro=ro, rw=rw, superuser=superuser, protocols=protocols) for number, (protocols, ro, rw, superuser) in enumerate(kinds, 1)]
+    return [
+        ExportRule(index=number, clients=clients, ro=ro, rw=rw, superuser=superuser, protocols=protocols)
+        for number, (protocols, ro, rw, superuser) in enumerate(kinds, 1)
+    ]
 
 
 def start(run: Run) -> tuple[Any, bool]:
@@ -170,15 +183,21 @@ def start(run: Run) -> tuple[Any, bool]:
     run.guard(run.destination)
     svm = svms.find(run.destination.ontap, run.config.destination_svm)
     if svm is None:
-        raise Refused("destination_gone", "the SVM is not there", system=run.destination.ontap.system, obj=run.config.destination_svm, advice="Nothing can be started.")
+        raise Refused(
+            "destination_gone", "the SVM is not there", system=run.destination.ontap.system, obj=run.config.destination_svm, advice="Nothing can be started.",
+        )
     changed = _start(run, svm)
-    seen = svms.wait_serving(run.destination.ontap, run.config.destination_svm, deadline=run.config.timeouts["start"], on_look=lambda found: _progress(run, "start", found))
+    seen = svms.wait_serving(
+        run.destination.ontap, run.config.destination_svm, deadline=run.config.timeouts["start"], on_look=lambda found: _progress(run, "start", found),
+    )
     return seen, changed
 
 
 def _start(run: Run, svm: Svm) -> bool:
     def act(force: bool) -> bool:
-        return svms.start(run.destination.ontap, svm, deadline=run.config.timeouts["start"], on_look=lambda seen: _progress(run, "start", seen.state), force=force)[1]
+        return svms.start(
+            run.destination.ontap, svm, deadline=run.config.timeouts["start"], on_look=lambda seen: _progress(run, "start", seen.state), force=force,
+        )[1]
 
     try:
         return act(False)
@@ -187,7 +206,8 @@ def _start(run: Run, svm: Svm) -> bool:
             raise
         if "running" in error.message.lower():
             raise Refused(
-                "source_running", f"{run.destination.ontap.system} sees the source SVM running: {error.message}", operation="start SVM", obj=svm.name, code=error.code,
+                "source_running", f"{run.destination.ontap.system} sees the source SVM running: {error.message}", operation="start SVM", obj=svm.name,
+                code=error.code,
                 advice="No statement overrides what is seen. Run fence, then failover again: it goes on from here.",
             ) from error
         run.guard(run.destination)
@@ -202,7 +222,10 @@ def view(run: Run, base: View) -> View:
 def _relation(run: Run) -> Relationship:
     relation = snapmirror.find(run.destination.ontap, run.config.destination_svm)
     if relation is None:
-        raise Refused("relationship_gone", "the relationship is not there", system=run.destination.ontap.system, obj=run.config.forward, advice="Run status and look who deleted it.")
+        raise Refused(
+            "relationship_gone", "the relationship is not there", system=run.destination.ontap.system, obj=run.config.forward,
+            advice="Run status and look who deleted it.",
+        )
     return relation
 
 
@@ -220,4 +243,7 @@ def _clients(policy: ExportPolicy) -> tuple[str, ...]:
 
 
 def _rule_data(rule: ExportRule) -> dict[str, Any]:
-    return {"index": rule.index, "clients": list(rule.clients), "protocols": list(rule.protocols), "ro": list(rule.ro), "rw": list(rule.rw), "superuser": list(rule.superuser)}
+    return {
+        "index": rule.index, "clients": list(rule.clients), "protocols": list(rule.protocols), "ro": list(rule.ro), "rw": list(rule.rw),
+        "superuser": list(rule.superuser),
+    }

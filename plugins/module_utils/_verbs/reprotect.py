@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-"""`reprotect`: after a failover the old source becomes the mirror. Fenced first, the loss stated and accepted, then resynced; its leftovers cleared; backups the other way."""
+"""`reprotect`: after a failover the old source becomes the mirror.
+
+Fenced first, the loss stated and accepted, then resynced; its leftovers cleared; backups the other way.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,14 @@ def open_phase(run: Run) -> dict[str, Any]:
     seen = look_both(run.config, run.source, run.destination, deep=False)
     state = derive(seen, run.config.rpo_seconds)
     no = refusal(Verb.REPROTECT, None, state)
-    silent = next((part for part in (seen.source_storage, seen.destination_storage, seen.source_objects, seen.destination_objects) if isinstance(part, NoAnswer)), None)
+    silent = next(
+        (part for part in (seen.source_storage, seen.destination_storage, seen.source_objects, seen.destination_objects) if isinstance(part, NoAnswer)), None,
+    )
     if silent is not None and (no is None or no.reason == "unknown_state"):
-        raise Unreachable(f"a site gives no answer: {silent.why}", operation="reprotect", obj=run.config.name, seen=state.as_dict(), advice="Reprotect needs both sites. Nothing was touched.")
+        raise Unreachable(
+            f"a site gives no answer: {silent.why}", operation="reprotect", obj=run.config.name, seen=state.as_dict(),
+            advice="Reprotect needs both sites. Nothing was touched.",
+        )
     if no:
         raise Refused(no.reason, no.message, operation="reprotect", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     run.env.reporter.note(state_before=state.as_dict(), verb="reprotect")
@@ -36,22 +44,8 @@ def open_phase(run: Run) -> dict[str, Any]:
 
 
 def fence_phase(run: Run) -> dict[str, Any]:
-    """Stop the old source, both halves. Its record is brought up to date first: it may be of before the failover."""
-    if not run.env.check_mode and _record_behind(run):
-        for side in (run.destination, run.source):
-            run.take_lease(side)
-        run.step("record_source", run.config.source.name, lambda: _mirrored(run))
+    """Stop the old source, both halves."""
     return reverse.fence_phase(run)
-
-
-def _mirrored(run: Run) -> tuple[Any, bool]:
-    run.mirror(must=True)
-    return {"record": run.config.source.name}, True
-
-
-def _record_behind(run: Run) -> bool:
-    here, there = (side.records(run.config).read()[0] or {} for side in (run.destination, run.source))
-    return any(here.get(key) != there.get(key) for key in ("epoch", "active_site", "run", "objects", "exports"))
 
 
 def clear_phase(run: Run) -> dict[str, Any]:
@@ -67,7 +61,8 @@ def objects_phase(run: Run) -> dict[str, Any]:
     wish = schedules.Wish({
         "schedule": run.config.backup_cron,
         "template": {
-            "includedNamespaces": ["*"], "excludedNamespaces": [*run.config.excluded_namespaces, run.destination.ark.namespace], "includeClusterResources": True,
+            "includedNamespaces": ["*"], "excludedNamespaces": [*run.config.excluded_namespaces, run.destination.ark.namespace],
+            "includeClusterResources": True,
             "ttl": run.config.backup_ttl, **({"storageLocation": run.destination.ark.storage_location} if run.destination.ark.dialect.has_read_only else {}),
         },
     })
@@ -96,6 +91,8 @@ def close_phase(run: Run) -> dict[str, Any]:
     if run.env.check_mode:
         return {"state": state.as_dict()}
     if state.storage is not Storage.REPROTECTED:
-        raise KubedrError(f"the group is {state.storage}: {state.why}", operation="reprotect", obj=run.config.name, seen=state.as_dict(), advice="Run reprotect again.")
+        raise KubedrError(
+            f"the group is {state.storage}: {state.why}", operation="reprotect", obj=run.config.name, seen=state.as_dict(), advice="Run reprotect again.",
+        )
     finish(run, state, both=True)
     return {"state": state.as_dict()}

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .._dr.loss import Loss, check_accepted, volume_loss
@@ -35,13 +36,31 @@ def measure(run: Run) -> Loss:
     found = []
     for volume in data_volumes(run.source.ontap, run.config.source_svm):
         mine = [
-            {"name": s.name, "created_at": exact_instant(s.create_time), "bytes_after": s.bytes_after} for s in volumes.list_snapshots(run.source.ontap, volume, delta=True)
+            {"name": s.name, "key": s.key, "created_at": exact_instant(s.create_time), "bytes_after": s.bytes_after}
+            for s in volumes.list_snapshots(run.source.ontap, volume, delta=True)
         ]
         other = kept.get(volume.name)
-        theirs = None if other is None else [s.name for s in volumes.list_snapshots(run.destination.ontap, other)]
+        theirs = None if other is None else [s.key for s in volumes.list_snapshots(run.destination.ontap, other)]
         found.append(volume_loss(volume.name, mine, theirs))
     svm = svms.find(run.source.ontap, run.config.source_svm)
-    return Loss(run.config.name, int((record or {}).get("epoch") or 0), run.config.source_svm, tuple(found), still=svm is None or svm.state == "stopped")
+    if svm is None or (kept and not found):
+        raise Refused(
+            "volumes_unseen", f"{'no SVM' if svm is None else 'no volume of SVM'} {run.config.source_svm} is shown", system=run.source.ontap.system,
+            operation=run.verb,
+            obj=run.config.name, advice="What would be lost cannot be told. Look at that cluster, and run it again.",
+        )
+    return Loss(
+        run.config.name, int((record or {}).get("epoch") or 0), run.config.source_svm, tuple(found), still=svm.state == "stopped",
+        shown=_final_transfer_shown(record or {}),
+    )
+
+
+def _final_transfer_shown(record: Mapping[str, Any]) -> bool:
+    """The record shows that this promotion's final transfer began after the side that was left was seen stopped."""
+    planned, promotion = record.get("planned") or {}, record.get("run") or {}
+    epoch = int(record.get("epoch") or 0)
+    same = planned.get("verb") == promotion.get("verb") and planned.get("epoch") == epoch - 1 and promotion.get("epoch") == epoch
+    return same and promotion.get("mode") == "planned" and bool(planned.get("final_transfer"))
 
 
 def relation_back(run: Run) -> Relationship | None:
@@ -55,7 +74,14 @@ def in_step(relation: Relationship | None) -> bool:
 
 
 def fence_phase(run: Run) -> dict[str, Any]:
-    """The side that was left is stopped first, both halves, so that the loss stands still."""
+    """The side that was left is stopped first, both halves, so that the loss stands still.
+
+    Its record is brought up to date before that: it may be of before the promotion, and would decide the next one there.
+    """
+    if not run.env.check_mode and _record_behind(run):
+        for side in (run.destination, run.source):
+            run.take_lease(side)
+        run.step("record_source", run.config.source.name, lambda: _mirrored(run))
     if in_step(relation_back(run)):
         return {}
     for half, result in (("workloads", fence.workloads_phase(run)), ("storage", fence.storage_phase(run))):
@@ -63,6 +89,16 @@ def fence_phase(run: Run) -> dict[str, Any]:
         if missing:
             raise KubedrError(missing, operation=run.verb, obj=run.config.name, advice="Both halves must be seen stopped before anything is discarded.")
     return {}
+
+
+def _mirrored(run: Run) -> tuple[Any, bool]:
+    run.mirror(must=True)
+    return {"record": run.config.source.name}, True
+
+
+def _record_behind(run: Run) -> bool:
+    here, there = (side.records(run.config).read()[0] or {} for side in (run.destination, run.source))
+    return any(here.get(key) != there.get(key) for key in ("epoch", "active_site", "run", "objects", "exports"))
 
 
 def reverse_phase(run: Run) -> dict[str, Any]:
@@ -108,7 +144,9 @@ def _relation_made(run: Run, relation: Relationship | None) -> Relationship:
 def _must(run: Run) -> Relationship:
     found = relation_back(run)
     if found is None:
-        raise KubedrError("the relationship was made and is not there", system=run.source.ontap.system, operation=run.verb, obj=run.config.name, advice="Run it again.")
+        raise KubedrError(
+            "the relationship was made and is not there", system=run.source.ontap.system, operation=run.verb, obj=run.config.name, advice="Run it again.",
+        )
     return found
 
 
@@ -117,7 +155,10 @@ def _brief(relation: Relationship | None, changed: bool) -> tuple[dict[str, Any]
 
 
 def _release_other(run: Run) -> None:
-    """FlexGroups: two relationships cannot stand side by side. The intent goes into both records, then the other is deleted here and released there, keeping every snapshot."""
+    """FlexGroups: two relationships cannot stand side by side.
+
+    The intent goes into both records, then the other is deleted here and released there, keeping every snapshot.
+    """
     other = snapmirror.find(run.destination.ontap, run.config.destination_svm)
 
     def change(record: dict[str, Any]) -> None:
@@ -160,7 +201,8 @@ def _alias(client: OntapClient, run: Run) -> tuple[str, str]:
     peers = svm_peering.svm_peers(client, run.config.source_svm, run.config.destination_svm, frozenset([other.name]))
     if not peers:
         raise Refused(
-            "no_svm_peer", f"SVM {run.config.source_svm} has no peering with {run.config.destination_svm}", system=client.system, operation=run.verb, obj=run.config.name,
+            "no_svm_peer", f"SVM {run.config.source_svm} has no peering with {run.config.destination_svm}", system=client.system, operation=run.verb,
+            obj=run.config.name,
             advice="It was there at set-up. Look who deleted it.",
         )
     return peers[0].name, peers[0].peer_cluster or other.name

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from .._dr.state import break_sent
-from .._errors import ApiError
+from .._dr.state import break_sent_by
+from .._errors import AnswerLost, ApiError, Unreachable
 from .._kube import schedules, workloads
 from .._ontap import snapmirror, svms
 from . import fence
@@ -49,7 +50,7 @@ def lift_phase(run: Run) -> dict[str, Any]:
     if fence.lift_wanted(run):
         promotion = run.for_verb("failback" if run.config.home_is_destination else "failover")
         record = run.destination.records(run.config).read()[0] or {}
-        if begun(promotion, record) and not break_sent(record):
+        if begun(promotion, record) and not break_sent_by(record, promotion.verb):
             return rollback_phase(promotion)
     return fence.close_phase(run)
 
@@ -59,19 +60,38 @@ def rollback_phase(run: Run) -> dict[str, Any]:
 
     Returns: ``rolled_back``, and why not where it was not.
     """
+    planned, why_not = _judged(run)
+    if not why_not and run.env.check_mode:
+        run.would("rollback", _brief(planned))
+        return {}
+    if not why_not:
+        for side in (run.destination, run.source):
+            run.take_lease(side)
+        planned, why_not = _judged(run)  # whoever held the lease may have gone forward meanwhile
+    if why_not:
+        return _nothing(run, why_not)
+    run.step("rollback", _brief(planned), lambda: (undo(run), True))
+    return {"rolled_back": True}
+
+
+def _judged(run: Run) -> tuple[Mapping[str, Any], str]:
+    """What there is to undo, and why not."""
     record = run.destination.records(run.config).read()[0] or {}
     planned = begun(run, record)
     if not planned:
-        return {"rolled_back": False, "why": "nothing was begun"}
-    if break_sent(record) or _broken(run):
-        return {"rolled_back": False, "why": f"a break was sent: run {run.verb} again, the way is forward"}
-    if run.env.check_mode:
-        run.would("rollback", _brief(planned))
-        return {}
-    for side in (run.destination, run.source):
-        run.take_lease(side)
-    run.step("rollback", _brief(planned), lambda: (undo(run), True))
-    return {"rolled_back": True}
+        return {}, "nothing was begun"
+    if break_sent_by(record, run.verb) or _broken(run):
+        return planned, f"a break was sent: run {run.verb} again, the way is forward"
+    return planned, ""
+
+
+def _nothing(run: Run, why: str) -> dict[str, Any]:
+    """Nothing to undo; the run has ended all the same, and gives its lease back where it can."""
+    if not run.env.check_mode:
+        for side in (run.destination, run.source):
+            with suppress(Unreachable, AnswerLost):
+                run.release_lease(side)
+    return {"rolled_back": False, "why": why}
 
 
 def _broken(run: Run) -> bool:
@@ -130,7 +150,9 @@ def _storage(run: Run, planned: Mapping[str, Any]) -> dict[str, Any]:
         if svm.state != "running":
             run.guard(run.source)
             done["svm"] = svms.start(run.source.ontap, svm, run.config.timeouts["start"], lambda seen: _look(run, f"SVM {seen.state}"))[0].state
-        svms.wait_serving(run.source.ontap, run.config.source_svm, run.config.timeouts["start"], lambda seen: _look(run, "; ".join(seen["missing"]) or "the SVM serves"))
+        svms.wait_serving(
+            run.source.ontap, run.config.source_svm, run.config.timeouts["start"], lambda seen: _look(run, "; ".join(seen["missing"]) or "the SVM serves"),
+        )
     return done
 
 

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .._dr.seen import NoAnswer, ObjectsSeen, Seen, StorageSeen
-from .._dr.state import State, derive
+from .._dr.state import State, derive, released
 from .._dr.table import refusal
 from .._dr.words import Storage, Verb
 from .._errors import KubedrError, Refused, Unreachable
@@ -42,6 +43,7 @@ def open_phase(run: Run) -> dict[str, Any]:
         raise Refused(no.reason, no.message, operation="setup", obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     _source_there(run, seen)
     _two_alike(seen)
+    _not_kept(run, seen)
     before_anything(run)
     return {"state": state.as_dict()}
 
@@ -77,6 +79,17 @@ def _two_alike(seen: Seen) -> None:
         raise Refused(
             "versions_differ", f"ONTAP is {source.version} at {source.site} and {destination.version} at {destination.site}", operation="setup",
             advice="SVM-DR needs the same version on both for failover and failback.",
+        )
+
+
+def _not_kept(run: Run, seen: Seen) -> None:
+    """Teardown kept the DR SVM with its data: whose they are now, only the operator knows."""
+    storage = seen.destination_storage
+    if isinstance(storage, StorageSeen) and storage.incoming is None and storage.svm and storage.svm.subtype == "default" and released(seen.record):
+        raise Refused(
+            "destination_kept", f"teardown kept SVM {run.config.destination_svm} with its volumes", system=f"ONTAP {storage.site}", operation="setup",
+            obj="dr_destination_svm",
+            advice="Delete that SVM with its volumes, or give dr_destination_svm another name, and run setup again.",
         )
 
 
@@ -127,7 +140,8 @@ def facts_for_record(run: Run) -> dict[str, Any]:
         raise KubedrError("a site stopped answering", operation="setup", obj=run.config.name, advice="Run setup again.")
     return {
         "group": run.config.name, "roles": {"source": run.config.source.name, "destination": run.config.destination.name},
-        "svms": {"source": run.config.source_svm, "destination": run.config.destination_svm}, "source_nodes": sorted(source.node_addresses), "destination_nodes": sorted(destination.node_addresses),
+        "svms": {"source": run.config.source_svm, "destination": run.config.destination_svm}, "source_nodes": sorted(source.node_addresses),
+        "destination_nodes": sorted(destination.node_addresses),
         "source_addresses": sorted(lif.address for lif in storage.lifs), "source_routes": storage.routes, "backup_schedule": run.config.backup_schedule,
     }
 
@@ -136,7 +150,7 @@ def _record(run: Run) -> None:
     facts = facts_for_record(run)
     for side in (run.source, run.destination):
         record, _version = side.records(run.config).read()
-        if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site"):
+        if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site") and not record.get("released"):
             continue
         before = {key: record[key] for key in facts if key in record} if record else ABSENT
         if run.env.check_mode:
@@ -146,6 +160,7 @@ def _record(run: Run) -> None:
         def change(found: dict[str, Any]) -> None:
             found.update(facts)
             found.setdefault("active_site", run.config.source.name)
+            found.pop("released", None)
 
         def write(side: Side = side, change: Change = change) -> tuple[Any, bool]:
             return _kept(run.update(side, change)), True
@@ -168,6 +183,7 @@ def close_phase(run: Run) -> dict[str, Any]:
     state: State = derive(look_both(run.config, run.source, run.destination, deep=False), run.config.rpo_seconds)
     if state.storage is not Storage.PROTECTED:
         raise KubedrError(
-            f"set-up ended, but the group is {state.storage}: {state.why}", operation="setup", obj=run.config.name, seen=state.as_dict(), advice="Run status, mend what it names, and run setup again.",
+            f"set-up ended, but the group is {state.storage}: {state.why}", operation="setup", obj=run.config.name, seen=state.as_dict(),
+            advice="Run status, mend what it names, and run setup again.",
         )
     return {"state": state.as_dict()}

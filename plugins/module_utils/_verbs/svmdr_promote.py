@@ -94,6 +94,12 @@ def _require_source_down(params: dict[str, Any], source: OntapClient | None, for
             obj=obj,
             advice=advice,
         ) from None
+    if svm is None and not force:
+        raise Refused(
+            "source_unknown", f"there is no SVM {params['source_svm']} on the source cluster, so nothing was seen stopped.", system=source.system,
+            operation="break off", obj=obj,
+            advice=f"Check source_svm. {advice}",
+        )
     if svm is not None and svm.state != "stopped":
         raise Refused(
             "source_running",

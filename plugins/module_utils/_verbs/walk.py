@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Callable, Mapping
+from threading import Lock
+from typing import Any
 
-from .._clock import poll
+from .._clock import Clock, poll
 from .._dr.config import GroupConfig
 from .._dr.lease import TTL_SECONDS, Owner, free_for, grant, holder
 from .._dr.statement import parse_instant
@@ -20,6 +22,31 @@ from .._errors import AnswerLost, Refused, Unreachable
 from .connect import Side
 
 Change = Callable[[dict[str, Any]], None]
+
+
+class Keeper:
+    """The run's clock. Every pause of every wait, whoever waits and for whatever, also renews the leases that the run holds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._busy = clock, Lock()
+        self.keep: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self._clock.monotonic()
+
+    def utcnow(self) -> datetime:
+        """The control node's time, UTC."""
+        return self._clock.utcnow()
+
+    def sleep(self, seconds: float) -> None:
+        """Pause the caller. A renewal that has to wait itself does not begin another one."""
+        self._clock.sleep(seconds)
+        if self._busy.acquire(blocking=False):
+            try:
+                self.keep()
+            finally:
+                self._busy.release()
 
 
 @dataclass
@@ -35,7 +62,12 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     diff: dict[str, dict[str, Any]] = field(default_factory=lambda: {"before": {}, "after": {}})
-    _renewed: float = field(default=-1e9, repr=False)
+    _renewed: dict[str, float] = field(default_factory=dict, repr=False)
+    _leased: dict[str, Side] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.env.clock, Keeper):
+            self.env.clock.keep = self.renew_all
 
     @property
     def mode(self) -> str:
@@ -137,7 +169,7 @@ class Run:
             return (record or {}).get("lease"), self._now(side)
 
         first, when = look()
-        if self._fresh(first, when):
+        if self._fresh(side, first, when):
             return
         rival = holder(first)
         found, now = poll(
@@ -147,7 +179,8 @@ class Run:
         )
         if not self._free(found, now):
             raise Refused(
-                "lease_held", f"another run is at work: {holder(found)}", system=side.kube.system, operation="take the lease", obj=self.config.record_name, seen=dict(found or {}),
+                "lease_held", f"another run is at work: {holder(found)}", system=side.kube.system, operation="take the lease", obj=self.config.record_name,
+                seen=dict(found or {}),
                 advice="Wait for it to end, or stop it, and run again.",
             )
         if rival and rival.run_id != self.run_id:
@@ -163,38 +196,67 @@ class Run:
                 "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease", obj=self.config.record_name,
                 advice="Another run took over; nothing further was written.",
             )
-        self._fresh((record or {}).get("lease"), self._now(side))
+        self._fresh(side, (record or {}).get("lease"), self._now(side))
         self.renew(side)
 
     def renew(self, side: Side) -> None:
         """Renew the lease unless that was done a moment ago. Called at each step and each look of a wait."""
-        if self.env.clock.monotonic() - self._renewed > TTL_SECONDS / 3:
-            self._write_lease(side)
+        if self.env.clock.monotonic() - self._renewed.get(side.config.name, -1e9) > TTL_SECONDS / 3:
+            self._write_lease(side, held=side.config.name in self._leased)
+
+    def let_go(self, side: Side) -> None:
+        """No longer renewed: the lease is being given back."""
+        self._leased.pop(side.config.name, None)
+
+    def renew_all(self) -> None:
+        """In the pauses of waits: every lease that this task took or guarded.
+
+        A cluster that is silent just then ends no wait; the next guard sees what it did.
+        """
+        for name, side in list(self._leased.items()):
+            try:
+                self.renew(side)
+            except (Unreachable, AnswerLost):
+                self._renewed[name] = self.env.clock.monotonic() - TTL_SECONDS / 3 + 5.0
 
     def release_lease(self, side: Side) -> None:
         """Give it back, if it is ours."""
         record, _version = side.records(self.config).read()
         current = holder((record or {}).get("lease"))
+        self.let_go(side)
         if current and current.run_id == self.run_id:
             self.update(side, lambda found: found.pop("lease", None) and None)
 
-    def _write_lease(self, side: Side) -> None:
+    def _write_lease(self, side: Side, *, held: bool = False) -> None:
         def change(record: dict[str, Any]) -> None:
             current = holder(record.get("lease"))
+            if held and (current is None or current.run_id != self.run_id):
+                raise Refused(
+                    "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, obj=self.config.record_name,
+                    advice="Another run took over; run again.",
+                )
             if not self._free(record.get("lease"), self._now(side)):
-                raise Refused("lease_held", f"another run is at work: {current}", system=side.kube.system, obj=self.config.record_name, advice="Wait for it to end, and run again.")
+                raise Refused(
+                    "lease_held", f"another run is at work: {current}", system=side.kube.system, obj=self.config.record_name,
+                    advice="Wait for it to end, and run again.",
+                )
             record["lease"] = grant(self.owner, self._now(side))
 
         self.update(side, change)
-        self._renewed = self.env.clock.monotonic()
+        self._keep(side, 0.0)
 
-    def _fresh(self, lease: Mapping[str, Any] | None, now: datetime) -> bool:
+    def _keep(self, side: Side, age: float) -> None:
+        name = side.config.name
+        self._leased[name] = side
+        self._renewed[name] = max(self._renewed.get(name, -1e9), self.env.clock.monotonic() - age)
+
+    def _fresh(self, side: Side, lease: Mapping[str, Any] | None, now: datetime) -> bool:
         """Whether it is ours and a task of this run renewed it a moment ago: then it stands as it is."""
         current, renewed = holder(lease), parse_instant((lease or {}).get("renewed_at"))
         age = (now - renewed).total_seconds() if renewed else TTL_SECONDS
         if current is None or current.run_id != self.run_id or not 0 <= age < TTL_SECONDS / 3:
             return False
-        self._renewed = max(self._renewed, self.env.clock.monotonic() - age)
+        self._keep(side, age)
         return True
 
     def _free(self, lease: Mapping[str, Any] | None, now: datetime) -> bool:

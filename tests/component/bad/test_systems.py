@@ -1,7 +1,9 @@
 # Copyright (c) 2026, the kubedr.ontap authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Systems that are not as the inventory says, and options that cannot be: each error names the system or the variable and what to do, and nothing was written on any system.
+"""Systems that are not as the inventory says, and options that cannot be: each error names the system or the variable and what to do.
+
+Nothing was written on any system.
 
 Bad input that needs no system is in tests/unit/dr/test_config.py.
 """
@@ -22,6 +24,7 @@ from ansible_collections.kubedr.ontap.tests.component.setup.conftest import Stag
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.partial import VELERO
 from ansible_collections.kubedr.ontap.tests.support.pocket import PocketOntap, pocket_env
+
 from kubedr_lab.pocket import PocketLab
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -151,11 +154,19 @@ def word(**changes: Any) -> Options:
 
 
 CASES = [
-    *(Bad(f"ONTAP password {s} {verb}", verb, site(s, "ontap", password="wrong"), (f"ONTAP {s}", "not authorized", "Check the user"), {"mode": "unplanned"} if verb == "failover" else None, True)
+    *(Bad(
+        f"ONTAP password {s} {verb}", verb, site(s, "ontap", password="wrong"), (f"ONTAP {s}", "not authorized", "Check the user"),
+        {"mode": "unplanned"} if verb == "failover" else None, True,
+    )
       for s in SITES for verb in ("setup", "failover", "fence", "status") if (s, verb) != ("tokyo", "failover")),
-    *(Bad(f"Kubernetes token {s} {verb}", verb, site(s, "kubernetes", api_key="wrong"), (f"Kubernetes {s}", "Unauthorized", "Check the kubeconfig"), {"mode": "unplanned"} if verb == "failover" else None, True)
+    *(Bad(
+        f"Kubernetes token {s} {verb}", verb, site(s, "kubernetes", api_key="wrong"), (f"Kubernetes {s}", "Unauthorized", "Check the kubeconfig"),
+        {"mode": "unplanned"} if verb == "failover" else None, True,
+    )
       for s in SITES for verb in ("setup", "failover", "fence", "status") if (s, verb) != ("tokyo", "failover")),
-    *(Bad(f"{how} {s} {system}", "setup", lost(how, s, system), (f"{'ONTAP' if system == 'ontap' else 'Kubernetes'} {s}", "gives no answer", "Check its address"))
+    *(Bad(
+        f"{how} {s} {system}", "setup", lost(how, s, system), (f"{'ONTAP' if system == 'ontap' else 'Kubernetes'} {s}", "gives no answer", "Check its address"),
+    )
       for how in ("kill", "hang", "drop") for s in SITES for system in ("ontap", "kubernetes")),
     *(Bad(f"{how} osaka {system}, failover", "failover", lost(how, "osaka", system), (f"{'ONTAP' if system == 'ontap' else 'Kubernetes'} osaka",), word(), True)
       for how in ("kill", "hang", "drop") for system in ("ontap", "kubernetes")),
@@ -164,13 +175,22 @@ CASES = [
     *(Bad(f"no CRDs of Ark at {s}", "setup", no_ark(s), (f"Kubernetes {s}", "ark.api_group", "not installed", "Install Velero")) for s in SITES),
     *(Bad(f"no namespace of Ark at {s}", "setup", no_namespace(s), (f"Kubernetes {s}", "ark.namespace", "'velero'", "Set ark.namespace")) for s in SITES),
     *(Bad(f"no backup location at {s}", "setup", no_location(s), (f"Kubernetes {s}", "ark.storage_location", "'default'", "Make it")) for s in SITES),
-    *(Bad(f"backup location unavailable at {s}", "setup", other_bucket(s, bucket="no-such"), (f"Kubernetes {s}", "default", "Unavailable", "no-such", "Look at the bucket")) for s in SITES),
-    *(Bad(f"another prefix at {s}", "setup", other_bucket(s, prefix="elsewhere"), ("dr_sites.osaka.ark.storage_location", "elsewhere", "same bucket and prefix")) for s in SITES),
+    *(Bad(
+        f"backup location unavailable at {s}", "setup", other_bucket(s, bucket="no-such"),
+        (f"Kubernetes {s}", "default", "Unavailable", "no-such", "Look at the bucket"),
+    ) for s in SITES),
+    *(Bad(
+        f"another prefix at {s}", "setup", other_bucket(s, prefix="elsewhere"), ("dr_sites.osaka.ark.storage_location", "elsewhere", "same bucket and prefix"),
+    ) for s in SITES),
     Bad("no object store", "setup", no_store, ("Kubernetes tokyo", "Unavailable", "Look at the bucket")),
     Bad("another namespace of Ark", "setup", sites("ark", namespace="ark"), ("Kubernetes tokyo", "ark.namespace", "'ark'")),
     Bad("another API group", "setup", sites("ark", api_group="ark.heptio.com", namespace="velero"), ("Kubernetes tokyo", "ark.api_group", "ark.heptio.com")),
     Bad("another location", "setup", sites("ark", storage_location="second"), ("Kubernetes tokyo", "ark.storage_location", "'second'")),
-    Bad("no credential for the location", "setup", site("tokyo", "ark", location={"provider": "aws", "bucket": "kubedr", "credential": {"name": "cloud", "key": "cloud"}}), ("Kubernetes tokyo", "credential", "cloud", "Make it first")),
+    Bad(
+        "no credential for the location", "setup",
+        site("tokyo", "ark", location={"provider": "aws", "bucket": "kubedr", "credential": {"name": "cloud", "key": "cloud"}}),
+        ("Kubernetes tokyo", "credential", "cloud", "Make it first"),
+    ),
     Bad("no source SVM", "setup", group(source_svm="svm_none"), ("ONTAP tokyo", "dr_source_svm", "svm_none", "Check")),
     Bad("a schedule that is not there", "setup", group(transfer_schedule="dr15"), ("ONTAP tokyo", "transfer_schedule", "dr15", "cron")),
     Bad("destination SVM that serves", "setup", ontap("osaka", "POST", "/api/svm/svms", {"name": "svm_app1_dr"}), ("app1", "status")),
@@ -247,7 +267,9 @@ def test_versions_that_differ() -> None:
 
 def test_one_cluster_under_two_addresses() -> None:
     stage = Stage(PocketLab(frozen=deployed()))
-    assert_told(stage, refused_by(stage, lambda access: PocketOntap(stage.pocket, "tokyo")), ("tokyo", "osaka", "dr_sites.osaka.ontap.hostname", "two clusters"))
+    assert_told(
+        stage, refused_by(stage, lambda access: PocketOntap(stage.pocket, "tokyo")), ("tokyo", "osaka", "dr_sites.osaka.ontap.hostname", "two clusters"),
+    )
 
 
 def refused_by(stage: Stage, opened: Callable[[OntapAccess], Any]) -> Refused:

@@ -15,6 +15,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import 
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import Process
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
+
 from kubedr_lab.pocket import PocketLab
 
 
@@ -79,6 +80,9 @@ class World:
 
     def failback(self, name: str = "app1", mode: str = "planned", check: bool = False, **options: Any) -> list[dict[str, Any]]:
         return self.run(drivers.failback_tasks(self.group(name), mode, **options), check_mode=check)
+
+    def teardown(self, name: str = "app1", check: bool = False, **options: Any) -> list[dict[str, Any]]:
+        return self.run(drivers.teardown_tasks(self.group(name), **options), check_mode=check)
 
     def rollback(self, name: str = "app1", verb: str = "failover") -> list[dict[str, Any]]:
         return self.run(drivers.rollback_tasks(self.group(name), verb))

@@ -37,7 +37,7 @@ def test_planned_circle_loses_nothing(world: World) -> None:
         serving(world, "osaka")
         numbers = {volume: len(records) for volume, records in world.records("osaka").items()}
         home = world.failback()
-        assert home[-1]["state"]["storage"] == "protected"
+        assert (home[-1]["state"]["storage"], home[-1]["state"]["objects"]) == ("protected", "verified")
         assert {volume: len(records) for volume, records in world.records("tokyo").items()} == numbers
         serving(world, "tokyo")
         assert world.state()["storage"] == "protected"

@@ -89,7 +89,9 @@ def test_after_fence_the_recorded_replicas_run(world: World) -> None:
     world.pocket.run(SYNC)
     result = world.failover()[-1]
     assert result["state"]["objects"] == "verified"
-    assert next(entry["reason"] for entry in result["backup"]["skipped"] if entry["name"] == later).startswith("it started after the workloads were scaled down")
+    assert next(
+        entry["reason"] for entry in result["backup"]["skipped"] if entry["name"] == later
+    ).startswith("it started after the workloads were scaled down")
     assert len(pods(world, "osaka")) >= 4
 
 
@@ -250,7 +252,10 @@ def test_a_released_leftover_is_bound_again(world: World) -> None:
     leftover = {
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": pv["metadata"]["name"]},
         "spec": {**{key: pv["spec"][key] for key in ("capacity", "accessModes", "csi", "storageClassName")}, "persistentVolumeReclaimPolicy": "Retain",
-                 "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": ref["namespace"], "name": ref["name"], "uid": "00000000-0000-0000-0000-000000000001"}},
+                 "claimRef": {
+                     "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": ref["namespace"], "name": ref["name"],
+                     "uid": "00000000-0000-0000-0000-000000000001",
+                 }},
     }
     create(world, "osaka", "/api/v1/persistentvolumes", leftover)
     world.pocket.run(5)
@@ -258,7 +263,9 @@ def test_a_released_leftover_is_bound_again(world: World) -> None:
     assert world.failover(fence_statement=world.statement())[-1]["state"]["objects"] == "verified"
 
 
-@pytest.mark.parametrize("world", [{"identity": "exclude_network_config"}, {"identity": "exclude_network_and_protocol_config"}], indirect=True, ids=["no network", "no protocol"])
+@pytest.mark.parametrize(
+    "world", [{"identity": "exclude_network_config"}, {"identity": "exclude_network_and_protocol_config"}], indirect=True, ids=["no network", "no protocol"],
+)
 def test_other_identities_name_what_is_missing_and_refuse_before_the_break(world: World) -> None:
     world.lose()
     with pytest.raises(Refused) as error:
@@ -286,7 +293,9 @@ def test_the_destination_stays_silent_about_its_own_backups(world: World) -> Non
     world.failover(fence_statement=world.statement())
     schedules = world.pocket.call("osaka", "kubernetes", request(world, "osaka", "GET", "/apis/velero.io/v1/namespaces/velero/schedules")).json()["items"]
     assert schedules == []
-    location = world.pocket.call("osaka", "kubernetes", request(world, "osaka", "GET", "/apis/velero.io/v1/namespaces/velero/backupstoragelocations/default")).json()
+    location = world.pocket.call(
+        "osaka", "kubernetes", request(world, "osaka", "GET", "/apis/velero.io/v1/namespaces/velero/backupstoragelocations/default"),
+    ).json()
     assert location["spec"].get("accessMode") != "ReadOnly"
     assert "kubedr.ontap/read-only-hold" not in (location["metadata"].get("annotations") or {})
 

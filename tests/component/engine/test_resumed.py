@@ -47,7 +47,9 @@ def test_a_run_that_died_right_after_the_break_still_has_an_rpo(world: World, mo
     world.pocket.run(1800)
     world.failover()
     after = record(world)
-    assert after["broken"] == {"epoch": 2, "at": sent["at"], "at_objects": sent["at_objects"]}, "the break happened when it was sent, not when somebody looked again"
+    assert after["broken"] == {
+        "epoch": 2, "at": sent["at"], "at_objects": sent["at_objects"],
+    }, "the break happened when it was sent, not when somebody looked again"
     assert 0 < world.report.notes["rpo"]["data_seconds"] < 600
     assert 0 < world.report.notes["rpo"]["objects_seconds"] < 600
 

@@ -14,6 +14,7 @@ from ansible_collections.kubedr.ontap.tests.component.engine.conftest import Wor
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.partial import Hand
 from ansible_collections.kubedr.ontap.tests.support.pocket import pocket_env
+
 from kubedr_lab.pocket import PocketLab
 
 READS = ("/downloadrequests", "/selfsubjectaccessreviews", "/serverstatusrequests")
@@ -48,7 +49,8 @@ def told(played: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """What each task said of itself that a prediction can know: whether it changed anything, by which steps, and from what to what."""
     return [
         {
-            "task": f"{number} {name}", "changed": result["changed"], "steps": [step["name"] for step in result["steps"] if step["changed"]], "diff": result.get("diff"),
+            "task": f"{number} {name}", "changed": result["changed"], "steps": [step["name"] for step in result["steps"] if step["changed"]],
+            "diff": result.get("diff"),
         }
         for number, (name, result) in enumerate(played)
     ]

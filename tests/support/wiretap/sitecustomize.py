@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the kubedr.ontap authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Loaded by Python itself, from PYTHONPATH, in every ansible-playbook of the live tests: notes each attempt to connect, also one that fails, and each passphrase made."""
+"""Loaded by Python itself, from PYTHONPATH, in every ansible-playbook of the live tests: notes each attempt to connect, also one that fails, and each
+passphrase made."""
 
 from __future__ import annotations
 

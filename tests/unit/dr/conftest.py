@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.seen import (
-    LifSeen, NoAnswer, ObjectsSeen, PeerSeen, RelationSeen, Seen, StorageSeen, SvmSeen, VolumeSeen,
+    LifSeen,
+    NoAnswer,
+    ObjectsSeen,
+    PeerSeen,
+    RelationSeen,
+    Seen,
+    StorageSeen,
+    SvmSeen,
+    VolumeSeen,
 )
 
-NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -77,7 +85,8 @@ def objects(site: str = "osaka", record: dict[str, Any] | None = None) -> Object
 
 
 def seen(
-    destination: StorageSeen | NoAnswer, source: StorageSeen | NoAnswer | None = None, record: dict[str, Any] | None = None, source_record: dict[str, Any] | None = None,
+    destination: StorageSeen | NoAnswer, source: StorageSeen | NoAnswer | None = None, record: dict[str, Any] | None = None,
+    source_record: dict[str, Any] | None = None,
 ) -> Seen:
     """An observation; the source gives no answer unless given."""
     return Seen(source if source is not None else NoAnswer("timed out"), destination, objects("tokyo", source_record), objects("osaka", record))

@@ -64,7 +64,9 @@ def test_a_token_that_is_no_text() -> None:
         check_accepted(LOSS, True, "reprotect")
 
 
-@given(changes=st.fixed_dictionaries({}, optional={"name": st.text(min_size=1), "common": st.text(min_size=1), "bytes": st.integers(1), "newest": st.text(min_size=1)}), epoch=st.integers(1, 9))
+@given(changes=st.fixed_dictionaries(
+    {}, optional={"name": st.text(min_size=1), "common": st.text(min_size=1), "bytes": st.integers(1), "newest": st.text(min_size=1)},
+), epoch=st.integers(1, 9))
 def test_another_loss_has_another_token(changes: dict[str, Any], epoch: int) -> None:
     other = replace(LOSS, epoch=epoch, volumes=(replace(V1, **changes),))
     assert (other.token == LOSS.token) == (other == LOSS)

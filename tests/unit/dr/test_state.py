@@ -32,7 +32,10 @@ CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
     ("empty destination", storage(), SOURCE_UP, None, Storage.UNPROTECTED),
     ("destination with data, unexplained", storage(state="running", subtype="default"), SOURCE_UP, None, Storage.UNKNOWN),
     ("destination with data, released", storage(state="running", subtype="default"), SOURCE_UP, {"released": True}, Storage.UNPROTECTED),
-    ("destination with data, reprotect under way", storage(state="running", subtype="default"), SOURCE_DOWN, {"epoch": 2, "reprotect": {"epoch": 2}}, Storage.REPROTECTING),
+    (
+        "destination with data, reprotect under way", storage(state="running", subtype="default"), SOURCE_DOWN, {"epoch": 2, "reprotect": {"epoch": 2}},
+        Storage.REPROTECTING,
+    ),
     ("destination with data, going home", storage(state="stopped", subtype="default"), HOME_HALF, HOME, Storage.FAILING_BACK),
     ("baseline", storage(incoming=relation("uninitialized", lag_seconds=None)), SOURCE_UP, None, Storage.INITIALIZING),
     ("in step", storage(incoming=relation()), SOURCE_UP, None, Storage.PROTECTED),
@@ -57,7 +60,10 @@ CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
     ("reverse in step", SERVING, storage("tokyo", "stopped", "dp_destination", relation()), STATED, Storage.REPROTECTED),
     ("home, unexplained", storage(state="stopped", subtype="default", incoming=relation("broken_off")), SOURCE_UP, None, Storage.UNKNOWN),
     ("home, by failback", storage(state="stopped", subtype="default", incoming=relation("broken_off")), HOME_UP, HOME, Storage.FAILED_BACK),
-    ("home, the reverse still a mirror", storage(state="stopped", subtype="default", incoming=relation("broken_off")), storage("tokyo", "stopped", "dp_destination", relation("paused")), HOME, Storage.FAILING_BACK),
+    (
+        "home, the reverse still a mirror", storage(state="stopped", subtype="default", incoming=relation("broken_off")),
+        storage("tokyo", "stopped", "dp_destination", relation("paused")), HOME, Storage.FAILING_BACK,
+    ),
     ("home, the other side silent", DEAD, HOME_UP, HOME, Storage.FAILED_BACK_UNFENCED),
     ("home, the other side silent, proved", DEAD, HOME_UP, {**HOME, "fence": {"kind": "proof", "epoch": 3}}, Storage.FAILED_BACK),
     ("home, the other side still running", storage(state="running", subtype="default", incoming=relation("broken_off")), HOME_UP, HOME, Storage.SPLIT_BRAIN),
@@ -75,7 +81,10 @@ def test_state(destination: Any, source: Any, record: dict[str, Any] | None, exp
 
 
 def every_observation() -> Any:
-    relations = [None, *(relation(s, healthy=h, lag_seconds=lag) for s in ("uninitialized", "snapmirrored", "paused", "broken_off") for h in (True, False) for lag in (None, 1.0, 9999.0))]
+    relations = [None, *(
+        relation(s, healthy=h, lag_seconds=lag) for s in ("uninitialized", "snapmirrored", "paused", "broken_off") for h in (True, False)
+        for lag in (None, 1.0, 9999.0)
+    )]
     svms = [("", "default"), *itertools.product(("running", "stopped", "starting", "stopping"), ("default", "dp_destination"))]
     sides = [NOT_ASKED, DEAD, *(storage("x", state, subtype, incoming) for (state, subtype), incoming in itertools.product(svms, relations))]
     records = [None, INTENT, PROOF, STATED, {"epoch": 2, "run": {"verb": "failback", "epoch": 2}}, {"epoch": 2, "reprotect": {"epoch": 2}}, {"released": True}]
@@ -94,17 +103,24 @@ def test_every_observation_has_a_state_and_every_verb_an_answer() -> None:
             assert not isinstance(source, NoAnswer)
             assert source.svm
             assert source.svm.state != "stopped"
-        if not isinstance(destination, NoAnswer) and not isinstance(source, NoAnswer) and destination.svm and source.svm and destination.svm.writable and source.svm.writable:
-            assert state.storage in (Storage.SPLIT_BRAIN, Storage.UNKNOWN, Storage.UNPROTECTED, Storage.REPROTECTING, Storage.REPROTECTED, Storage.FAILING_BACK, Storage.PROTECTED,
+        svms = [side.svm for side in (destination, source) if not isinstance(side, NoAnswer)]
+        if len(svms) == 2 and all(svm and svm.writable for svm in svms):
+            assert state.storage in (
+                Storage.SPLIT_BRAIN, Storage.UNKNOWN, Storage.UNPROTECTED, Storage.REPROTECTING, Storage.REPROTECTED, Storage.FAILING_BACK, Storage.PROTECTED,
                                      Storage.DEGRADED, Storage.INITIALIZING, Storage.FAILING_OVER)
-        for verb, mode in ((Verb.SETUP, None), (Verb.FAILOVER, Mode.UNPLANNED), (Verb.FAILOVER, Mode.PLANNED), (Verb.REPROTECT, None), (Verb.FAILBACK, Mode.PLANNED), (Verb.FAILBACK, Mode.UNPLANNED), (Verb.TEARDOWN, None)):
+        for verb, mode in (
+            (Verb.SETUP, None), (Verb.FAILOVER, Mode.UNPLANNED), (Verb.FAILOVER, Mode.PLANNED), (Verb.REPROTECT, None), (Verb.FAILBACK, Mode.PLANNED),
+            (Verb.FAILBACK, Mode.UNPLANNED), (Verb.TEARDOWN, None),
+        ):
             no = refusal(verb, mode, state)
             assert no is None or (no.reason and no.message and no.advice)
     assert count > 5000
 
 
 def test_setup_is_refused_wherever_the_destination_may_hold_data_of_its_own() -> None:
-    for state in (Storage.FAILING_OVER, Storage.FAILED_OVER, Storage.FAILED_OVER_UNFENCED, Storage.SPLIT_BRAIN, Storage.REPROTECTING, Storage.REPROTECTED, Storage.FAILING_BACK,
+    for state in (
+        Storage.FAILING_OVER, Storage.FAILED_OVER, Storage.FAILED_OVER_UNFENCED, Storage.SPLIT_BRAIN, Storage.REPROTECTING, Storage.REPROTECTED,
+        Storage.FAILING_BACK,
                   Storage.FAILED_BACK, Storage.FAILED_BACK_UNFENCED, Storage.UNKNOWN):
         assert state in REFUSALS[(Verb.SETUP, None)]
 

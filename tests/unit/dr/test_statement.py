@@ -59,7 +59,8 @@ def test_another_site_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("shift", "reason"), [
-    (timedelta(hours=-4), None), (timedelta(hours=-4, seconds=-1), "statement_expired"), (timedelta(minutes=5), None), (timedelta(minutes=5, seconds=1), "statement_ahead"),
+    (timedelta(hours=-4), None), (timedelta(hours=-4, seconds=-1), "statement_expired"), (timedelta(minutes=5), None),
+    (timedelta(minutes=5, seconds=1), "statement_ahead"),
 ])
 def test_age_is_judged_by_the_survivors_clock(shift: timedelta, reason: str | None) -> None:
     if reason is None:

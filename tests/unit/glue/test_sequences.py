@@ -62,7 +62,9 @@ def conditional(role: str, file: str) -> set[str]:
 
 def assert_same(driven: list[tuple[str, dict[str, Any]]], played: list[tuple[str, dict[str, Any]]]) -> None:
     """The same modules, with the options that the driver gives, and with the driver's values where the role has constants."""
-    assert [(name, params.get("verb"), params.get("phase")) for name, params in driven] == [(name, args.get("verb"), args.get("phase")) for name, args in played]
+    assert [
+        (name, params.get("verb"), params.get("phase")) for name, params in driven
+    ] == [(name, args.get("verb"), args.get("phase")) for name, args in played]
     for (name, given), (_name, args) in zip(driven, played, strict=True):
         assert set(given) <= set(args), f"{name}: the role does not set {sorted(set(given) - set(args))}"
         constants = {key: value for key, value in args.items() if "{{" not in str(value)}
@@ -70,7 +72,8 @@ def assert_same(driven: list[tuple[str, dict[str, Any]]], played: list[tuple[str
 
 
 @pytest.mark.parametrize(("role", "driver"), [
-    ("setup", drivers.setup_tasks), ("fence", drivers.fence_tasks), ("failover", drivers.planned_tasks), ("reprotect", drivers.reprotect_tasks), ("failback", drivers.failback_tasks),
+    ("setup", drivers.setup_tasks), ("fence", drivers.fence_tasks), ("failover", drivers.planned_tasks), ("reprotect", drivers.reprotect_tasks),
+    ("failback", drivers.failback_tasks),
 ])
 def test_the_driver_does_what_the_role_does(role: str, driver: Callable[..., Iterator[drivers.Task]]) -> None:
     assert_same(list(driver(GROUP)), list(role_tasks(role)))
