@@ -17,8 +17,7 @@ from setuptools.command.build_py import build_py
 HERE = Path(__file__).resolve().parent
 BROUGHT = {
     "application": HERE.parent / "examples" / "application",
-    "real/sources/controlplane": HERE / "controlplane",
-    "real/sources/velero": HERE / "velero",
+    **{f"real/sources/{name}": HERE / name for name in ("controlplane", "velero", "plugin")},
     "real/rbac": HERE.parent / "examples" / "rbac",
 }
 """Folder in the installed package to where its files are."""

@@ -35,7 +35,9 @@ class KubedrError(Exception):
         where = ": ".join(part for part in (self.system, self.operation, self.obj) if part)
         code = f" (code {self.code})" if self.code else ""
         text = f"{where}: {self.message}{code}" if where else f"{self.message}{code}"
-        return f"{text} {self.advice}".rstrip()
+        if not self.advice or self.advice.startswith("\n"):
+            return f"{text}{self.advice}"
+        return f"{text}{'' if text.endswith(('.', '!', '?', ':')) else '.'} {self.advice}"
 
     def failure(self) -> dict[str, Any]:
         """The same as data, for the ``failure`` key of a failed task's result."""

@@ -293,5 +293,3 @@ def _checked_policy(options: Json | None) -> str:
     if found:
         raise invalid("meta.k8s.io", "DeleteOptions", "", found)
     return policy
-
-

@@ -27,7 +27,6 @@ NEWS = 30.0
 """Seconds between two lines of progress."""
 SOURCES = next(filter(Path.is_dir, (Path(__file__).with_name("sources"), Path(__file__).resolve().parents[2])))
 """The folders with our go.mod files: in an installed lab inside the package, otherwise where the repository has them."""
-FILES = ("go.mod", "go.sum", "main.go")
 Say = Callable[[str], None]
 
 
@@ -56,26 +55,28 @@ class Binary:
 
     Args:
         source: a folder of ours, or ``package@version``.
-        minutes: of a first build on two cores.
+        minutes: of a first build on two cores, after those before it.
         flags: for the linker.
+        package: what to build in a folder of ours.
     """
 
     name: str
     source: str
     minutes: int
     flags: Callable[[], str] = str
+    package: str = "."
 
     @property
     def ours(self) -> bool:
-        """Built from a main.go of ours."""
+        """Built in a module of ours."""
         return "@" not in self.source
 
     @property
     def key(self) -> str:
         """Changes with whatever the program is built from."""
-        digest = hashlib.sha256(f"{self.source} {self.flags()}".encode())
-        for file in FILES if self.ours else ():
-            digest.update((SOURCES / self.source / file).read_bytes())
+        digest = hashlib.sha256(f"{self.source} {self.package} {self.flags()}".encode())
+        for path in sorted((SOURCES / self.source).iterdir()) if self.ours else ():
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
     @property
@@ -86,7 +87,7 @@ class Binary:
 
 CONTROL_PLANE = Binary("controlplane", "controlplane", 8, _kubernetes_flags)
 VELERO_SERVER = Binary("velero", "velero", 8, _velero_flags)
-AWS_PLUGIN = Binary("velero-plugin-for-aws", "github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws@v1.14.3", 7)
+AWS_PLUGIN = Binary("velero-plugin-for-aws", "plugin", 2, package="github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws")
 GATEWAY = Binary("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0", 2)
 ALL = (CONTROL_PLANE, VELERO_SERVER, AWS_PLUGIN, GATEWAY)
 
@@ -149,7 +150,7 @@ def _build(go: str, binary: Binary, say: Say) -> None:
     flags = ["-trimpath", "-ldflags", f"-s -w {binary.flags()}".strip()]
     try:
         if binary.ours:
-            _run([go, "build", *flags, "-o", str(fresh / binary.name), "."], SOURCES / binary.source, {}, binary.name, say)
+            _run([go, "build", *flags, "-o", str(fresh / binary.name), binary.package], SOURCES / binary.source, {}, binary.name, say)
         else:
             _run([go, "install", *flags, binary.source], fresh, {"GOBIN": str(fresh)}, binary.name, say)
         os.replace(fresh, folder)

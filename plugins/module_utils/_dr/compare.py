@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """One object as the backup holds it against the one that stands on the cluster. Pure.
 
 Only paths are told, never values: of a Secret, and of an environment variable, the name of a key is all that may be seen.

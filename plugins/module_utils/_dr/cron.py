@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """Cron expressions as Ark reads them: Go's robfig/cron ``ParseStandard``. Pure.
 
 Five fields (minute, hour, day of month, month, day of week), or a descriptor such as ``@daily`` or ``@every 90m``, each with an optional ``TZ=`` or

@@ -52,7 +52,13 @@ class View:
     def in_epoch(self, part: Mapping[str, Any]) -> bool:
         """Whether a part of the record is of the running promotion, in this direction."""
         run = self.record.get("run") or {}
-        return run.get("verb") == self.verb and run.get("epoch") == self.record.get("epoch") == part.get("epoch")
+        return not self.over and run.get("verb") == self.verb and run.get("epoch") == self.record.get("epoch") == part.get("epoch")
+
+    @property
+    def over(self) -> bool:
+        """The break of this record's epoch was seen, and its relationship is a mirror again: resynced since, by a run that could not say so here."""
+        relation, broken = self.storage.incoming, self.record.get("broken") or {}
+        return relation is not None and relation.mirroring and broken.get("epoch") is not None and broken.get("epoch") == self.record.get("epoch")
 
 
 @dataclass(frozen=True)

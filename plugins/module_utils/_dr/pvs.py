@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """Which volume every claim of a group leads to, and what must stand on the DR cluster before its restore so that each PersistentVolume meets its data. Pure.
 
 Ark never restores a PersistentVolume with reclaim policy Delete that has no snapshot: it lets the claim be provisioned anew, empty, and ends Completed

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """What is restored for one group: the cluster-scoped objects that its own objects refer to, then its namespaces. Pure.
 
 A Restore selects by kind, namespace and label only, for Ark and Velero alike. It can not name single objects, so one that takes the group's StorageClass takes

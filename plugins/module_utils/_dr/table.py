@@ -33,6 +33,7 @@ _SPLIT = No("split_brain", "both SVMs are writable and running", "Run fence: it 
 _UNPROTECTED = No("unprotected", "there is no mirror", "Run setup first.")
 _BASELINE = No("initializing", "the baseline transfer has not ended: the destination holds no whole copy", "Wait for setup to finish the baseline.")
 _AWAY = No("reversed", "the group serves at the destination already", "The way back is reprotect, then failback.")
+_AWAY_SILENT = No("reversed", "the group serves at the destination, which gives no answer", "Wait for it, or run failback with dr_mode=unplanned and a statement.")
 _HALF_HOME = No("failing_back", "a failback is under way", "Run failback to its end.")
 _NOT_RESYNCED = No("failing_back", "the forward resync is not done yet: the destination's copy is old", "Run failback with dr_mode=planned to its end.")
 _SILENT = No("active_unreachable", "the side that serves gives no answer", "Wait for it, or use dr_mode=unplanned with a statement.")
@@ -98,8 +99,8 @@ def refusal(verb: Verb, mode: Mode | None, state: State) -> No | None:
 
     ``fence`` is never refused for a state: it stops what it can see and names what it cannot.
     """
-    if verb is Verb.FAILOVER and state.storage is S.ACTIVE_UNREACHABLE and state.active == "destination":
-        return _AWAY
+    if verb in (Verb.FAILOVER, Verb.SETUP) and state.storage is S.ACTIVE_UNREACHABLE and state.active == "destination":
+        return _AWAY_SILENT
     if verb is Verb.FAILBACK and state.storage is S.ACTIVE_UNREACHABLE and state.active == "source":
         return _HOME
     return NOT_YET.get(verb) or REFUSALS.get((verb, mode), {}).get(state.storage)

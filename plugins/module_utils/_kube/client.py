@@ -20,6 +20,8 @@ from .._http import JSON, MERGE_PATCH, Request, Response, Transport
 RETRIES = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 RETRYABLE = (429, 500, 502, 503, 504)
+STALE, OVERTAKEN = "409 Conflict", 40
+"""What a write on an older version of the object gets, and how often a write may be overtaken: many groups change what a site shares at the same time."""
 
 T = TypeVar("T")
 
@@ -222,14 +224,16 @@ def act(
         return seen, False
     if check_mode:
         return seen, True
-    pauses = _pauses()
-    for attempt in range(RETRIES + 1):
+    pauses, attempt, overtaken = _pauses(), 0, 0
+    while attempt <= RETRIES:
         try:
             send(seen)
         except KubedrError as error:
-            if attempt == RETRIES or not (retryable(error) or isinstance(error, Conflict)):
+            stale = isinstance(error, Conflict) and error.code == STALE
+            if overtaken == OVERTAKEN if stale else attempt == RETRIES or not (retryable(error) or isinstance(error, Conflict)):
                 raise
-            client.clock.sleep(pause_for(error, next(pauses)))
+            overtaken, attempt = (overtaken + 1, attempt) if stale else (overtaken, attempt + 1)
+            client.clock.sleep(min(0.05 * overtaken, 0.5) if stale else pause_for(error, next(pauses)))
             seen = look()
             if holds(seen):
                 return seen, True
@@ -237,7 +241,8 @@ def act(
         seen = look()
         if holds(seen):
             return seen, True
-        if attempt < RETRIES:
+        attempt += 1
+        if attempt <= RETRIES:
             client.clock.sleep(next(pauses))
     raise ApiError("the server accepted the change, but the object does not show it", system=client.system, operation=what, seen=str(seen)[:500])
 

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """Heptio Ark and Velero: every difference between them, in one place. Sources: heptio/ark v0.9.11 and v0.10.2, velero v1.0 to v1.18 (pkg/apis)."""
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """Files out of the object store, by DownloadRequest: the server signs a URL, we fetch it.
 
 A read in the sense of the collection: the request has a name of its own and is deleted after use.

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """Backup storage locations: how fresh they are, and the read-only hold that restores take.
 
 The hold is counted in an annotation on the location itself, so that it outlives a killed run and is shared by all groups: the first holder remembers

@@ -162,6 +162,7 @@ def _why(error: Exception) -> str:
 
 def _before_answer(error: Exception, system: str, operation: str, timeout: float) -> KubedrError:
     """Which of the two: nothing was sent, or it may have been carried out."""
+    # A NewConnectionError is a ConnectTimeoutError too, which therefore comes second.
     if isinstance(error, (u3.NewConnectionError, u3.ProxyError, u3.LocationValueError)):
         return Unreachable(f"no connection: {_cause(error)}", system=system, operation=operation)
     if isinstance(error, u3.ConnectTimeoutError):

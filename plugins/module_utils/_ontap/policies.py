@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import itertools
 import re
+import traceback
 from dataclasses import dataclass
 
-from croniter import CroniterError, croniter
-
-from .._errors import ConfigError, Refused
+from .._errors import ConfigError, KubedrError, Refused
 from .act import Act, perform
 from .client import OntapClient, exact
 from .settings import CRON_PARTS, Policy, Schedule
+
+CRONITER_IMPORT_ERROR: str | None
+try:
+    from croniter import CroniterError, croniter
+
+    CRONITER_IMPORT_ERROR = None
+except ImportError:
+    CRONITER_IMPORT_ERROR = traceback.format_exc()
 
 SCHEDULES, POLICIES = "/api/cluster/schedules", "/api/snapmirror/policies"
 FLOOR_MINUTES, FLEXGROUP_FLOOR_MINUTES = 15, 30
@@ -47,13 +54,17 @@ def parse_cron(text: str, variable: str = "transfer_schedule") -> Cron:
 
     Raises:
         ConfigError: naming ``variable``.
+        KubedrError: the Python package ``croniter`` is missing.
     """
+    if CRONITER_IMPORT_ERROR is not None:
+        raise KubedrError(
+            "the Python package croniter is not installed where this runs", operation="import croniter", seen=CRONITER_IMPORT_ERROR,
+            advice="Install it into the Python that runs Ansible: pip install croniter.",
+        )
     fields = text.split()
     advice = "Minute, hour, day of month, month, day of week, such as '*/15 * * * *'."
     if len(fields) != 5 or not all(re.fullmatch(r"[0-9A-Za-z*,/-]+", item) for item in fields):
-        raise ConfigError(
-            variable, f"'{text}' is not a cron expression of five fields.", advice="Minute, hour, day of month, month, day of week, such as '*/15 * * * *'."
-        )
+        raise ConfigError(variable, f"'{text}' is not a cron expression of five fields.", advice=advice)
     try:
         expanded = croniter.expand(" ".join(fields))[0]
     except (CroniterError, ValueError, KeyError) as error:

@@ -323,8 +323,7 @@ def list_destinations(client: OntapClient, source_svm: str) -> list[Relationship
 
 
 def between(client: OntapClient, svm: str, others: frozenset[str]) -> list[str]:
-    """Destination paths of every relationship, also of single volumes, from or to this cluster's SVM ``svm``, whose other end is one of ``others`` (names or
-    aliases)."""
+    """Destination paths of every relationship, also of single volumes, between this cluster's ``svm`` and one of ``others`` (names or aliases)."""
     fields = "uuid,source.path,destination.path,state"
     found = [Relationship.from_record(record) for record in [*client.records(PATH, fields), *client.records(PATH, fields, list_destinations_only="true")]]
     ends = [(rel, {rel.source_path.partition(":")[0], rel.destination_path.partition(":")[0]}) for rel in found]
@@ -337,10 +336,7 @@ def release(client: OntapClient, uuid: str, deadline: float, *, info_only: bool 
     return perform(
         client,
         Act(
-            "release relationship",
-            uuid,
-            lambda: _destinations(client, uuid=uuid),
-            lambda seen: not seen,
+            "release relationship", uuid, lambda: _destinations(client, uuid=uuid), lambda seen: not seen,
             lambda seen: client.write("DELETE", f"{PATH}/{uuid}", query=query, deadline=deadline),
         ),
         deadline,

@@ -7,25 +7,39 @@
 from __future__ import annotations
 
 import ssl
+import traceback
 import warnings
 from typing import Any
-
-import requests
-import urllib3
-from urllib3.exceptions import InsecureRequestWarning
 
 from .._env import OntapAccess
 from .._errors import AnswerLost, ConfigError, KubedrError, Unreachable
 from .._http import Request, Response
+
+REQUESTS_IMPORT_ERROR: str | None
+try:
+    import requests
+    import urllib3
+
+    REQUESTS_IMPORT_ERROR = None
+except ImportError:
+    REQUESTS_IMPORT_ERROR = traceback.format_exc()
 
 
 class RequestsTransport:
     """One cluster's management interface. Holds a session, so that connections are kept; nothing is shared between instances.
 
     Proxies, .netrc and REQUESTS_CA_BUNDLE of the environment are ignored: what the inventory says about TLS holds.
+
+    Raises:
+        KubedrError: the Python package ``requests`` is missing.
     """
 
     def __init__(self, access: OntapAccess) -> None:
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise KubedrError(
+                "the Python package requests is not installed where this runs", system=f"ONTAP {access.site or access.hostname}", operation="import requests",
+                seen=REQUESTS_IMPORT_ERROR, advice="Install it into the Python that runs Ansible: pip install requests.",
+            )
         host = f"[{access.hostname}]" if ":" in access.hostname and not access.hostname.startswith("[") else access.hostname
         self.base = f"https://{host}:{access.http_port}" if access.http_port else f"https://{host}"
         self.access, self.system = access, f"ONTAP {access.site or access.hostname}"
@@ -47,7 +61,7 @@ class RequestsTransport:
         """
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", InsecureRequestWarning)
+                warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
                 answer = self.session.request(
                     request.method,
                     self.base + request.path,

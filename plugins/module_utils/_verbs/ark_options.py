@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """What the four ark_* modules share: the way to the cluster, and the options of a backup as Ark's command line has them, mapped to the API."""
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ BACKUP = ArgumentSpec(
         "volume_snapshot_locations": _LIST, "snapshot_volumes": {"type": "bool"}, "snapshot_move_data": {"type": "bool"}, "data_mover": {"type": "str"},
         "default_volumes_to_fs_backup": {"type": "bool"}, "ordered_resources": {"type": "dict"}, "csi_snapshot_timeout": {"type": "str"},
         "item_operation_timeout": {"type": "str"}, "resource_policies_configmap": {"type": "str"}, "parallel_files_upload": {"type": "int"},
-        "volume_group_snapshot_label_key": {"type": "str"},
+        "volume_group_snapshot_label_key": {"type": "str", "no_log": False},
     },
 )
 """Every flag of ``velero backup create`` and ``velero schedule create`` (pkg/cmd/cli), which hold those of Ark 0.9 and 0.10."""

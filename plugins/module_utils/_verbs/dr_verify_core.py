@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the collection: may change at any time.
-# Private to the collection: may change at any time.
 """The comparison of what a backup holds with what stands on a cluster: object by object, pods, and every claim with its volume.
 
 At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared a few kinds at a time, and only what does

@@ -11,21 +11,23 @@ from typing import Any
 
 from .._dr.seen import NoAnswer, StorageSeen
 from .._dr.state import derive
+from .._dr.statement import instant, parse_instant
 from .._dr.table import refusal
 from .._dr.words import Mode, Storage, Verb
 from .._errors import KubedrError, Refused, Unreachable
 from .._kube import schedules
 from .._ontap import snapmirror
-from . import failover, planned, reverse
+from . import failover, planned, reverse, rollback
 from .finish import finish
 from .leftovers import clear_leftovers
-from .look import look_both
+from .look import look_both, look_storage
 from .walk import Run
 
 
 def open_phase(run: Run) -> dict[str, Any]:
     """Planned: both sites. Unplanned: only the one that is to serve."""
     if run.mode != str(Mode.PLANNED):
+        _refuse_never_in_step(run)
         return failover.open_phase(run)
     if not planned.decided(run):
         return planned.open_phase(run)
@@ -43,6 +45,23 @@ def open_phase(run: Run) -> dict[str, Any]:
         )
     run.env.reporter.note(state_before=state.as_dict(), verb="failback", mode=run.mode)
     return {"state": state.as_dict(), "done": at_home and _forgotten(run)}
+
+
+def _refuse_never_in_step(run: Run) -> None:
+    """Until the first reverse transfer has ended, this side shows what was before the failover: to promote that would throw away all that was written since."""
+    record = run.destination.records(run.config).read()[0] or {}
+    broken = parse_instant((record.get("broken") or {}).get("at"))
+    if broken is None or planned.decided(run):
+        return
+    mirror = look_storage(run.destination, run.config.destination_svm).incoming
+    if mirror is None or not mirror.mirroring:
+        return
+    if not mirror.snapshot or (mirror.snapshot_at is not None and mirror.snapshot_at < broken):
+        raise Refused(
+            "not_reprotected", f"the mirror here shows what was at {instant(mirror.snapshot_at) or 'an unknown time'}, before the failover at {instant(broken)}",
+            system=run.destination.ontap.system, operation="failback", obj=run.config.name, seen={"snapshot": mirror.snapshot, "snapshot_at": instant(mirror.snapshot_at)},
+            advice=f"Reprotect had not come to its end. What was written since the failover is at {run.config.source.name} only: bring that site back.",
+        )
 
 
 def fence_phase(run: Run) -> dict[str, Any]:
@@ -125,8 +144,7 @@ def _forgotten(run: Run) -> bool:
 def put_back(run: Run, held: Mapping[str, Any]) -> None:
     """A schedule that was paused or taken away before the failover, as it was."""
     client, ark = run.destination.kube, run.destination.ark
-    spec = {key: value for key, value in (held.get("spec") or {}).items() if key != "paused"}
-    wish = schedules.Wish({**spec, **({"paused": False} if ark.dialect.has_paused else {})}, labels=held.get("labels"))
+    wish = rollback.schedule_wish(held, ark.dialect.has_paused)
     run.step("schedule", held["name"], lambda: ({"name": held["name"]}, schedules.ensure(client, ark, str(held["name"]), wish)[1]))
 
 

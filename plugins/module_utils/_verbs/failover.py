@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
-from .._dr.seen import ObjectsSeen, Seen, StorageSeen
+from .._dr.seen import Seen
 from .._dr.state import State, derive
 from .._dr.statement import instant, judge_statement, no_answer_is_no_proof, parse_instant, parse_statement, proof_stands
 from .._dr.table import refusal
@@ -20,7 +20,7 @@ from .._dr.words import Mode, Objects, Phase, Verb
 from .._errors import Refused
 from . import objects, promote
 from .finish import finish
-from .look import look_destination
+from .look import look_destination, must_answer
 from .walk import Run
 
 
@@ -46,7 +46,7 @@ def open_phase(run: Run) -> dict[str, Any]:
 def _refuse_fenced(run: Run, view: View) -> None:
     """The side that serves was fenced since: to start it here would leave that proof behind, and the other direction could rest on it."""
     proof = view.record.get("proof") or {}
-    if proof.get("site") == run.config.destination.name and proof.get("epoch") == view.record.get("epoch"):
+    if proof.get("site") == view.record.get("active_site") == run.config.destination.name and proof.get("epoch") == view.record.get("epoch"):
         raise Refused(
             "serving_side_fenced", f"{run.config.destination.name} serves, and was fenced at {proof.get('at')}", operation=run.verb, obj=run.config.name,
             seen=dict(proof),
@@ -57,11 +57,10 @@ def _refuse_fenced(run: Run, view: View) -> None:
 def look(run: Run) -> tuple[Seen, View, State]:
     """The systems of the side that is to serve, as the steps see them. The state is the group's, whichever the direction."""
     seen = look_destination(run.config, run.destination)
-    here = seen.destination_objects
-    assert isinstance(here, ObjectsSeen)
+    here = must_answer(seen.destination_objects, run.destination.kube.system)
     record = here.record or {}
     clients = wanted_clients(run.config, here, tuple(record.get(f"{run.other_role}_nodes") or ()))
-    view = View(_storage(seen), here, clients, rules_before(run, record), run.verb, run.config.role)
+    view = View(must_answer(seen.destination_storage, run.destination.ontap.system), here, clients, rules_before(run, record), run.verb, run.config.role)
     return seen, view, derive(seen.turned() if run.config.home_is_destination else seen, run.config.rpo_seconds)
 
 
@@ -71,11 +70,6 @@ def rules_before(run: Run, record: Mapping[str, Any]) -> dict[str, tuple[str, ..
         return {}
     found = (record.get("exports") or {}).get("as_found") or {}
     return {policy: tuple(sorted({str(client) for rule in rules for client in rule["clients"]})) for policy, rules in found.items()}
-
-
-def _storage(seen: Seen) -> StorageSeen:
-    assert isinstance(seen.destination_storage, StorageSeen)
-    return seen.destination_storage
 
 
 def decide_phase(run: Run) -> dict[str, Any]:
@@ -139,7 +133,9 @@ def accept_word(run: Run, view: View) -> dict[str, Any]:
 
 def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Mapping[str, Any]) -> dict[str, Any]:
     epoch = int(fence["epoch"])
-    promotion = {"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)}
+    promotion: dict[str, Any] = {"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)}
+    if run.mode == str(Mode.PLANNED):
+        promotion["final_transfer"] = (view.record.get("planned") or {}).get("final_transfer")
 
     def change(record: dict[str, Any]) -> None:
         if record.get("run") != promotion:
@@ -266,6 +262,3 @@ def tell(run: Run, view: View) -> dict[str, Any]:
 def _between(begin: Any, end: Any) -> float | None:
     first, last = parse_instant(begin), parse_instant(end)
     return round((last - first).total_seconds(), 3) if isinstance(first, datetime) and isinstance(last, datetime) else None
-
-
-

@@ -203,28 +203,33 @@ def close_phase(run: Run) -> dict[str, Any]:
     return {"proof": dict(proof)}
 
 
+def _refuse_begun(run: Run, record: Mapping[str, Any]) -> None:
+    promotion = "failback" if run.config.home_is_destination else "failover"
+    if (record.get("run") or {}).get("verb") == promotion:
+        raise Refused(
+            "failed_over", f"a {promotion} was begun, so this side stays down", operation="lift the fence", obj=run.config.name,
+            advice=f"Run {promotion} to its end.",
+        )
+
+
+def _refuse_broken(run: Run) -> None:
+    """A break that no record tells of. Where that side is silent, the records must do: a promotion writes its intent before it breaks."""
+    relation = answered(lambda: snapmirror.find(run.destination.ontap, run.config.destination_svm))
+    if isinstance(relation, NoAnswer) or relation is None or relation.state != "broken_off":
+        return
+    raise Refused(
+        "failed_over", f"{relation.path} is broken off: the other side is writable, so this side stays down", system=run.destination.ontap.system,
+        operation="lift the fence", obj=run.config.name, seen=relation.state, advice="Run status. No record tells of that break.",
+    )
+
+
 def _lift(run: Run) -> dict[str, Any]:
     """Start the source SVM and put the replicas back; only where no break was sent."""
     sides = [run.destination, run.source]
     records = [side.records(run.config).read()[0] or {} for side in sides]
-    promotion = "failback" if run.config.home_is_destination else "failover"
-
-    def refuse(record: Mapping[str, Any]) -> None:
-        if (record.get("run") or {}).get("verb") == promotion:
-            raise Refused(
-                "failed_over", f"a {promotion} was begun, so this side stays down", operation="lift the fence", obj=run.config.name,
-                advice=f"Run {promotion} to its end.",
-            )
-
     for record in records:
-        refuse(record)
-    relation = answered(lambda: snapmirror.find(run.destination.ontap, run.config.destination_svm))
-    if relation and relation.state == "broken_off":
-        raise Refused(
-            "failed_over", f"{relation.path} is broken off: the other side is writable, so this side stays down", system=run.destination.ontap.system,
-            operation="lift the fence",
-            obj=run.config.name, seen=relation.state, advice="Run status. No record tells of that break.",
-        )
+        _refuse_begun(run, record)
+    _refuse_broken(run)
     svm = svms.find(run.source.ontap, run.config.source_svm)
     if svm is None:
         raise Refused("source_gone", "the source SVM is not there", system=run.source.ontap.system, obj=run.config.source_svm)
@@ -241,7 +246,7 @@ def _lift(run: Run) -> dict[str, Any]:
         run.take_lease(side)
 
         def void(record: dict[str, Any]) -> None:
-            refuse(record)  # whoever held the lease may have begun one meanwhile
+            _refuse_begun(run, record)  # whoever held the lease may have begun one meanwhile
             record.pop("proof", None)
 
         run.update(side, void)

@@ -28,6 +28,8 @@ def finish(run: Run, state: State, *, both: bool) -> None:
             record["digests"] = [*[d for d in record.get("digests") or () if d.get("run_id") != run.run_id], digest][-5:]
             if (record.get("lease") or {}).get("run_id") == run.run_id:
                 record.pop("lease")
+            if (record.get("planned") or {}).get("verb") == run.verb:
+                record.pop("planned")
 
         run.let_go(run.destination)
         run.update(run.destination, change)

@@ -31,6 +31,17 @@ def answered(ask: Callable[[], T]) -> T | NoAnswer:
         return NoAnswer(error.message)
 
 
+def must_answer(part: T | NoAnswer, system: str) -> T:
+    """What was seen.
+
+    Raises:
+        Unreachable: the system gave no answer.
+    """
+    if isinstance(part, NoAnswer):
+        raise Unreachable(f"gives no answer: {part.why}", system=system, operation="look")
+    return part
+
+
 def look_storage(side: Side, svm: str, *, peer_answer: float | None = None) -> StorageSeen:
     """One ONTAP cluster, from its own objects only, so that a dead peer cannot make the look hang.
 
@@ -81,6 +92,8 @@ def look_peer(client: OntapClient, svm: str, seconds: float) -> PeerSeen | NoAns
         return NoAnswer(error.message)
     if isinstance(peers, NoAnswer):
         return peers
+    if isinstance(clusters, NoAnswer):
+        clusters = frozenset()
     ours = [peer for peer in peers if clusters and (peer.name in clusters or peer.remote_name in clusters)] or peers
     # Where it cannot be told which one it is, the one that was seen alive last: it contradicts a statement first.
     peer = max(ours, key=lambda found: (found.availability == "available", found.update_time.timestamp() if found.update_time else 0.0), default=None)
@@ -120,6 +133,3 @@ def look_destination(config: GroupConfig, destination: Side) -> Seen:
         lambda: look_objects(destination, config, deep=False),
     ])
     return Seen(source_storage=NOT_ASKED, source_objects=NOT_ASKED, destination_storage=storage, destination_objects=here)
-
-
-

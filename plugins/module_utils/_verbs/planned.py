@@ -66,8 +66,6 @@ def open_phase(run: Run) -> dict[str, Any]:
         raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
     _refuse_unscalable(run)
     run.env.reporter.note(state_before=state.as_dict(), mode=str(Mode.PLANNED), verb=run.verb)
-    here = seen.destination_objects
-    assert isinstance(here, ObjectsSeen)
     _destination_seen, view, _state = failover.look(run)
     first = [] if decided(run) else ["hold_schedule", "final_backup", "backup_seen", "scale_down", "stop_svm", "final_transfer"]
     steps = [*first, *(step.name for step in pending(view))]

@@ -73,7 +73,10 @@ def _rules_at_once(run: Run, view: View) -> dict[str, Any]:
     svm, began = svms.find(run.destination.ontap, run.config.destination_svm), run.env.clock.monotonic()
     if svm is None or svm.state not in ("starting", "running"):
         return {}
-    export_rules(run, view)
+    # No guard and no record here: the rules as found are kept since the intent, and nothing of Kubernetes may keep the other site's nodes let in.
+    for policy in exports.read_policies(run.destination.ontap, run.config.destination_svm):
+        if policy.rules and set(_clients(policy)) != view.wanted(policy.name):
+            exports.set_rules(run.destination.ontap, policy, _rules_for(policy, view))
     return {"started_by_break": True, "open_seconds": round(run.env.clock.monotonic() - began, 3)}
 
 

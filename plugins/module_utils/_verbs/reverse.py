@@ -57,10 +57,8 @@ def measure(run: Run) -> Loss:
 
 def _final_transfer_shown(record: Mapping[str, Any]) -> bool:
     """The record shows that this promotion's final transfer began after the side that was left was seen stopped."""
-    planned, promotion = record.get("planned") or {}, record.get("run") or {}
-    epoch = int(record.get("epoch") or 0)
-    same = planned.get("verb") == promotion.get("verb") and planned.get("epoch") == epoch - 1 and promotion.get("epoch") == epoch
-    return same and promotion.get("mode") == "planned" and bool(planned.get("final_transfer"))
+    promotion = record.get("run") or {}
+    return promotion.get("epoch") == record.get("epoch") and bool(promotion.get("final_transfer"))
 
 
 def relation_back(run: Run) -> Relationship | None:

@@ -172,7 +172,7 @@ def _objects(run: Run, planned: Mapping[str, Any]) -> dict[str, Any]:
 def schedule_wish(held: Mapping[str, Any], has_paused: bool) -> schedules.Wish:
     """A schedule that was paused or taken away, as it was."""
     spec = {key: value for key, value in (held.get("spec") or {}).items() if key != "paused"}
-    return schedules.Wish({**spec, **({"paused": False} if has_paused else {})}, labels=held.get("labels"))
+    return schedules.Wish({**spec, **({"paused": (held.get("spec") or {}).get("paused")} if has_paused else {})}, labels=held.get("labels"))
 
 
 def _scaled(run: Run, name: str, count: int) -> int | str:

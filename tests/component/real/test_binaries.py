@@ -57,7 +57,7 @@ def test_each_program_is_built_once_in_a_folder_of_its_own(home: Path) -> None:
 
 def test_a_changed_pin_changes_the_key_of_that_program_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {binary.name: binary.key for binary in binaries.ALL}
-    for folder in ("controlplane", "velero"):
+    for folder in ("controlplane", "velero", "plugin"):
         shutil.copytree(binaries.SOURCES / folder, home / "sources" / folder)
     monkeypatch.setattr(binaries, "SOURCES", home / "sources")
     assert {binary.name: binary.key for binary in binaries.ALL} == before
