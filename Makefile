@@ -54,7 +54,7 @@ bench: stage
 	@$(ENV) $(BIN)/python bench/run.py
 
 matrix: stage
-	@$(ENV) $(BIN)/python -m pytest -n 2 tests/matrix
+	@KUBEDR_MATRIX=all $(ENV) $(BIN)/python -m pytest -n 2 tests/matrix
 
 # On real Kubernetes and real Velero, built from source on first use (about 25 minutes, kept in ~/.cache/kubedr-lab).
 e2e: stage

@@ -34,7 +34,7 @@ options:
     type: str
     required: true
     choices: [setup, status, fence, failover, reprotect, failback, drill, drill_cleanup, teardown, preflight]
-    description: What is done. V(drill), V(drill_cleanup) and V(teardown) are refused in this release.
+    description: What is done. V(drill) and V(drill_cleanup) are refused in this release.
   phase:
     type: str
     required: true
@@ -60,10 +60,13 @@ options:
   accept_loss:
     type: raw
     description: Token of exactly the loss that is accepted, or a dict of tokens by group.
+  teardown_consent:
+    type: raw
+    description: V(unprotect), the consent to end the protection, or a dict by group. Only for the verb V(teardown).
 notes:
   - >-
-    Use the roles P(kubedr.ontap.setup#role), P(kubedr.ontap.fence#role), P(kubedr.ontap.failover#role), P(kubedr.ontap.reprotect#role)
-    and P(kubedr.ontap.failback#role) rather than this module by itself.
+    Use the roles P(kubedr.ontap.setup#role), P(kubedr.ontap.fence#role), P(kubedr.ontap.failover#role), P(kubedr.ontap.reprotect#role),
+    P(kubedr.ontap.failback#role) and P(kubedr.ontap.teardown#role) rather than this module by itself.
 seealso:
   - module: kubedr.ontap.dr_state
 """

@@ -61,8 +61,10 @@ class KubedrAction(ActionBase):  # type: ignore[misc]  # ansible-core carries no
             result = self._remote(given, variables, reporter)
         else:
             env = system_env(reporter, check_mode=self._task.check_mode, diff=self._task.diff)
-            # The worker that runs this task dies with it: the run's owner is the ansible-playbook process that forked it.
-            env.process = lambda: this_process(os.getppid())
+            # The run's owner is the ansible-playbook process that forked this worker. Asked for now: a worker outlives a parent that is killed, for as long
+            # as its task takes, and must not pass the lease on to whoever adopts it.
+            owner = this_process(os.getppid())
+            env.process = lambda: owner
             result = execute(type(self).runner, params, env)
         return self._ended(result, params, reporter)
 

@@ -92,7 +92,7 @@ class RealLab(LiveLab):
 
 def ended(process: subprocess.Popen[str], status: int = 0) -> str:
     """What a playbook printed; it must end with that status."""
-    text, _ = process.communicate(timeout=300)
+    text, _unused = process.communicate(timeout=300)
     assert process.returncode == status, text
     return text
 

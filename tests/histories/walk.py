@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.state import State
-from ansible_collections.kubedr.ontap.plugins.module_utils._dr.words import Storage
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.words import SERVING_AT_DESTINATION, Objects, Storage
 from ansible_collections.kubedr.ontap.tests.matrix.wire import FAULTS
 
 from kubedr_lab.pocket import LabRefused, other
@@ -50,6 +50,7 @@ class History:
 
     seed: int
     kind: Kind | None = None
+    moves: Moves = ()
     lab: HistoryLab = field(init=False)
     rng: Random = field(init=False)
     ledger: Ledger = field(default_factory=Ledger)
@@ -72,8 +73,9 @@ class History:
 
     def run(self, steps: int) -> History:
         """So many steps, then the way home. Ends at the first broken law."""
-        for _ in range(steps):
-            self.step(self.rng.choices([move for move, _w in MOVES], [weight for _m, weight in MOVES])[0])
+        for _unused in range(steps):
+            moves = self.moves or MOVES
+            self.step(self.rng.choices([move for move, _w in moves], [weight for _m, weight in moves])[0])
             if self.broken:
                 return self
         return self.home()
@@ -185,7 +187,7 @@ class History:
             self.lab.start(site)
         self.lab.start(SOURCE, "link")
         self.lab.run(LEASE)
-        for _ in range(16):
+        for _unused in range(16):
             state = self.look()
             if self.broken:
                 return self
@@ -205,8 +207,9 @@ class History:
     def _leading(self, state: State) -> Order:
         if state.storage is S.FENCED:
             return Order("fence", options={"fence": "lift"})
+        unfinished = state.storage in SERVING_AT_DESTINATION and state.objects in (Objects.NONE, Objects.RESTORING, Objects.FAILED)
         mode = str((sites.newest_record(self.lab).get("run") or {}).get("mode") or "unplanned")
-        return Order("failover", mode) if state.storage is S.FAILING_OVER else ADVICE[state.storage][0]
+        return Order("failover", mode) if state.storage is S.FAILING_OVER or unfinished else ADVICE[state.storage][0]
 
     def _accepting(self, order: Order) -> None:
         """Run it, and do what its refusal advises."""
@@ -244,7 +247,7 @@ def pass_time(history: History) -> None:
 def write(history: History) -> None:
     """The application writes."""
     count = history.rng.randint(1, 3)
-    for _ in range(count):
+    for _unused in range(count):
         done, broken = history.ledger.write(history.lab)
         history.find(broken)
     history.tell(f"{count} writes, the last acknowledged to {({site: len(found) for site, found in done.items()})}")
@@ -289,7 +292,7 @@ def mend(history: History) -> None:
         return
     history.lab.start(SOURCE, "link")
     for name in lost if history.rng.random() < 0.8 else lost[:1]:
-        site, _, only = name.rpartition("-")
+        site, _unused, only = name.rpartition("-")
         history.tell(f"{name} comes back")
         history.lab.start(site or name, only if site else None)
     history.lab.run(history.rng.choice((1, 30)))
@@ -314,7 +317,7 @@ def _consider_loss(history: History, order: Order, ended: Ended) -> None:
     if chance < 0.25:
         return
     if chance < 0.5:
-        for _ in range(rng.randint(1, 3)):
+        for _unused in range(rng.randint(1, 3)):
             history.step(rng.choice((write, pass_time, mend, _fence_or_lift)))
     stale = rng.random() < 0.2 and history.stated
     history.order(history.with_token(order, rng.choice(sorted(history.stated)) if stale else token), mishap(rng) if rng.random() < 0.3 else None)
@@ -351,5 +354,33 @@ def mishap(rng: Random) -> Befalls:
     return Befalls(kind, int(rng.expovariate(1 / {"kill-before": 12, "kill-after": 12, RIVAL: 8}.get(kind, 60))))
 
 
-MOVES: tuple[tuple[Callable[[History], None], float], ...] = ((verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5))
+def wrong_word(history: History) -> None:
+    """An unplanned promotion on a statement that is too old, ahead of time, or about the wrong site."""
+    verb_of = sane(history).verb
+    order = Order(verb_of if verb_of in ("failover", "failback") else "failover", "unplanned")
+    history.order(history.with_word(order, history.rng.choice(("too old", "ahead of time", "about another site"))))
+
+
+def wordless(history: History) -> None:
+    """Fence what can be fenced, then promote without a word."""
+    history.order(Order("fence"))
+    history.order(Order(history.rng.choice(("failover", "failback")), "unplanned"))
+
+
+def rivalry(history: History) -> None:
+    """A run stands still, and another takes over."""
+    order = sane(history)
+    history.order(order, Befalls(RIVAL, history.rng.randint(1, 14)), rival=order)
+
+
+def late_lift(history: History) -> None:
+    """Somebody lifts a fence, whenever."""
+    history.order(Order("fence", options={"fence": "lift"}))
+
+
+Moves = tuple[tuple[Callable[[History], None], float], ...]
+MOVES: Moves = (
+    (verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5), (wrong_word, 0.4), (wordless, 0.4), (rivalry, 0.4),
+    (late_lift, 0.4),
+)
 STEPS = 24

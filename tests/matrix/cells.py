@@ -150,7 +150,8 @@ def fault_cell(name: str, number: int, kind: str) -> Outcome:
     if problem:
         return Outcome(cell, "unclear", problem)
     downloads = 1 if "downloadrequests" in call.path else 0
-    wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, clean="" if done.error else "first", downloads=downloads)]
+    clean, held = "" if done.error else "first", "backupstoragelocations" in call.path
+    wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, clean=clean, held=held, downloads=downloads)]
     if wrong:
         return Outcome(cell, "law", "; ".join(wrong))
     if done.error is None:
@@ -182,7 +183,7 @@ def kill_cell(name: str, number: int, moment: str, elsewhere: bool) -> Outcome:
         if moment != "boundary" and (done.wire.hit != record.calls[number] or not isinstance(done.error, Killed)):
             return Outcome(cell, "drifted", f"hit {done.wire.hit}, ended by {done.error!r}")
         downloads = 1 if any("downloadrequests" in call.path for call in done.wire.calls[-1:]) else 0
-        wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, downloads=downloads)]
+        wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, held=True, downloads=downloads)]
         if wrong:
             return Outcome(cell, "law", "; ".join(wrong))
     wrong = _next_run(record, lab, tasks, others_alive=elsewhere, done_before=False, downloads=downloads)

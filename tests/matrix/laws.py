@@ -78,7 +78,7 @@ class Watch:
             self._find("the break was sent before intent and backup were in the record")
 
 
-def after_end(lab: PocketLab, group: str, *, clean: str = "", downloads: int = 0) -> list[str]:
+def after_end(lab: PocketLab, group: str, *, clean: str = "", held: bool = False, downloads: int = 0) -> list[str]:
     """What must hold when a run has ended.
 
     Args:
@@ -89,12 +89,21 @@ def after_end(lab: PocketLab, group: str, *, clean: str = "", downloads: int = 0
     found = []
     for site in SITES:
         found += _record(lab, site, group, clean)
-        if clean:
+        if _restoring(lab, site, group) and not _location(lab, site) and lab.settings.ark == "velero":
+            found.append(f"a restore runs at {site}, and the backup location is not held")
+        if clean or not (held or _restoring(lab, site, group)):
             found += _location(lab, site)
         left = [key for kind in ("velero.io", "ark.heptio.com") for key, _record in entries(lab, site, "kubernetes", f"kube.downloadrequests.{kind}")]
         if len(left) > downloads:
             found.append(f"DownloadRequests are left at {site}: {left}")
     return found
+
+
+def _restoring(lab: PocketLab, site: str, group: str) -> bool:
+    """Whether a Restore of the group has not ended: as long the location is held."""
+    ended = ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
+    found = [restore for kind in ("velero.io", "ark.heptio.com") for _key, restore in entries(lab, site, "kubernetes", f"kube.restores.{kind}")]
+    return any(r["metadata"]["name"].startswith(f"kubedr-{group}-") and (r.get("status") or {}).get("phase") not in ended for r in found)
 
 
 def _location(lab: PocketLab, site: str) -> list[str]:

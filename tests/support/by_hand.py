@@ -33,7 +33,7 @@ class ByHand:
     def until(self, site: str, path: str, state: str) -> None:
         """Look at an object until it is in that state."""
         seen: Any = None
-        for _ in range(300):
+        for _unused in range(300):
             seen = self._send(site, "GET", path, None)[1]
             if seen["state"] == state:
                 return

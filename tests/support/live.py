@@ -101,7 +101,7 @@ def tls_server(folder: Path, expired: bool = False) -> Iterator[tuple[int, Path]
     def serve() -> None:
         while True:
             try:
-                connection, _ = listener.accept()
+                connection, _unused = listener.accept()
             except OSError:
                 return
             with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True):

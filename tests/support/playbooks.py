@@ -86,7 +86,7 @@ class Playing:
         os.killpg(self.process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL to it and to its workers."""
+        """SIGKILL to it, as an impatient operator or the kernel would. A worker of it, which has a session of its own, lives on until its task ends."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

@@ -39,7 +39,7 @@ class PocketTransport:
             AnswerLost: hung, or a fault of the lab swallowed the answer.
         """
         self.log.append(request)
-        path, _, more = request.path.partition("?")
+        path, _unused, more = request.path.partition("?")
         query = {name: [str(value)] for name, value in [*parse_qsl(more, keep_blank_values=True), *request.query.items()]}
         headers = {"authorization": self._authorization, "accept": "application/hal+json, application/json", "content-type": request.content_type}
         body = b"" if request.body is None else json.dumps(request.body).encode()

@@ -50,7 +50,7 @@ def scan(folders: Iterable[Path], secrets: dict[str, str], holders: Iterable[str
     """
     needles = [
         (what, needle) for what, value in secrets.items()
-        for needle in {value.encode(), b64encode(value.encode()).rstrip(b"="), quote(value, safe="").encode()}
+        for needle in (value.encode(), b64encode(value.encode()).rstrip(b"="), quote(value, safe="").encode())
     ]
     found, count = [], 0
     for folder in folders:
@@ -58,7 +58,7 @@ def scan(folders: Iterable[Path], secrets: dict[str, str], holders: Iterable[str
             content = path.read_bytes()
             count += 1
             found += [f"{path}: {what}" for what, needle in needles if needle in content]
-            found += [f"{path}: a signed URL" for _ in SIGNED.findall(content)[:1]]
+            found += [f"{path}: a signed URL" for _unused in SIGNED.findall(content)[:1]]
     return sorted(set(found)), count
 
 

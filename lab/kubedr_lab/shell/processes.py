@@ -96,11 +96,26 @@ def wait_for(process: Process, wanted: str) -> None:
 
 
 def kill(process: Process) -> None:
-    """SIGKILL and wait until it is gone. Nothing happens where it is gone already."""
+    """SIGKILL and wait until it is gone, with what it started. Nothing happens where it is gone already.
+
+    Raises:
+        LabError: something of it lives after 10 seconds.
+    """
     if send(process, signal.SIGKILL):
         _reap(process)
         wait_for(process, "dead")
+        end = time.monotonic() + PATIENCE
+        while left := _members(process.pid):
+            if time.monotonic() > end:
+                raise LabError(f"processes {left} of group {process.pid} live {PATIENCE:g} s after SIGKILL")
+            time.sleep(0.01)
     process.pid = process.started = 0
+
+
+def _members(group: int) -> list[int]:
+    """The living processes of a process group, as far as /proc tells."""
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if (fields := _stat(pid)) and int(fields[2]) == group and fields[0] not in "ZX"]
 
 
 def _reap(process: Process) -> None:

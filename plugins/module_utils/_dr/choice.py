@@ -186,7 +186,7 @@ def _inside(backup: BackupLike, holds: Callable[[str], Objects], rules: Rules) -
 
 def _about_the_backup(error: KubedrError) -> bool:
     """Its file is not there, or is damaged. Anything else is trouble with a system, which passes."""
-    return isinstance(error, NotFound) or (type(error) is ApiError and not error.status)
+    return isinstance(error, NotFound) or (error.__class__ is ApiError and not error.status)
 
 
 def _lacks_namespace(contents: Objects, rules: Rules) -> str | None:

@@ -75,6 +75,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (r".*", r"metadata\.labels\.(velero\.io/.*|ark\.heptio\.com/.*|ark-restore|velero-restore)", "written by the restore"),
     (r".*", r"metadata\.annotations\.(velero\.io/.*|ark\.heptio\.com/.*|kubectl\.kubernetes\.io/last-applied-configuration)",
      "written by the restore or a client"),
+    (r".*", r"metadata\.annotations\.kubedr\.ontap/.*", "noted by fence, for people"),
     (r".*", r"metadata\.annotations\.(deployment\.kubernetes\.io/revision|control-plane\.alpha\.kubernetes\.io/leader)", "kept by a controller"),
     (r"daemonsets\.apps", r"metadata\.annotations\.deprecated\.daemonset\.template\.generation", "kept by a controller"),
     (r"pods", r"metadata\.annotations\..*", "written where the pod runs"),

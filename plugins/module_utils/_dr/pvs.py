@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .labels import matches, parse_selector
-from .manifests import CLAIMS, PVS, TRIDENT_BACKENDS, TRIDENT_DRIVER, TRIDENT_VOLUMES, Manifest, Objects, storage_class_of, stripped
+from .manifests import CLAIMS, PVS, TRIDENT_BACKENDS, TRIDENT_DRIVER, TRIDENT_VOLUMES, Manifest, Objects, pod_spec, storage_class_of, stripped
 
 NFS, TRIDENT, OTHER = "nfs", "trident", "other"
 DROPPED_ANNOTATIONS = ("pv.kubernetes.io/bound-by-controller", "pv.kubernetes.io/bind-completed")
@@ -96,13 +96,48 @@ class ClaimVolume:
         return {key: value for key, value in self.__dict__.items() if key != "manifest"}
 
 
+POD_MAKERS = ("pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "replicasets.apps", "replicationcontrollers", "jobs.batch", "cronjobs.batch")
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """The claims that objects name: by name, or by what a StatefulSet's template makes of it (``<template>-<set>-<number>``). Each with its namespace."""
+
+    names: frozenset[tuple[str, str]]
+    stems: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, backup: Objects, namespaces: Iterable[str], selector: Mapping[str, Any]) -> Mounted:
+        """Those of the selected objects in these namespaces."""
+        names, stems, wanted = set[tuple[str, str]](), set[tuple[str, str]](), set(namespaces)
+        for kind in POD_MAKERS:
+            for key, manifest in backup.objects(kind):
+                if key[1] not in wanted or not matches(selector, (manifest.get("metadata") or {}).get("labels") or {}):
+                    continue
+                mounted = [volume["persistentVolumeClaim"] for volume in pod_spec(manifest).get("volumes") or () if volume.get("persistentVolumeClaim")]
+                names.update((key[1], str(claim["claimName"])) for claim in mounted)
+                templates = (manifest.get("spec") or {}).get("volumeClaimTemplates") or ()
+                stems.update((key[1], f"{template['metadata']['name']}-{key[2]}") for template in templates)
+        return cls(frozenset(names), frozenset(stems))
+
+    def holds(self, namespace: str, name: str) -> bool:
+        """Whether it is one of them."""
+        stem, _dash, number = name.rpartition("-")
+        return (namespace, name) in self.names or (number.isdigit() and (namespace, stem) in self.stems)
+
+
 def group_volumes(backup: Objects, namespaces: Iterable[str], svm: SvmView, label_selector: str = "") -> list[ClaimVolume]:
-    """Every bound claim of the group in the backup. Claims that were not bound hold no data yet and are left out."""
+    """Every bound claim of the group in the backup. Claims that were not bound hold no data yet and are left out.
+
+    With a selector also the claims that selected objects mount, whatever their own labels: whoever makes those pods would make a claim that is missing anew,
+    and empty.
+    """
     wanted, selector = set(namespaces), parse_selector(label_selector)
+    mounted = Mounted.of(backup, wanted, selector) if selector else None
     found: list[tuple[Manifest, Manifest | None]] = []
     for key, claim in backup.objects(CLAIMS):
         name = (claim.get("spec") or {}).get("volumeName")
-        if key[1] in wanted and name and matches(selector, claim["metadata"].get("labels") or {}):
+        if key[1] in wanted and name and (matches(selector, claim["metadata"].get("labels") or {}) or (mounted and mounted.holds(key[1], key[2]))):
             found.append((claim, backup.get(PVS, "", str(name))))
     known = _with_server_names(svm, [pv for _claim, pv in found if pv])
     return [_claim_volume(backup, claim, pv, known) for claim, pv in found]
@@ -123,10 +158,16 @@ def _claim_volume(backup: Objects, claim: Manifest, pv: Manifest | None, svm: Sv
     pv_spec = (pv or {}).get("spec") or {}
     kind, target, on_svm, volume, why = _leads_to(backup, pv, svm)
     policy = str(pv_spec.get("persistentVolumeReclaimPolicy") or "")
+    reprovisioned = policy not in ("Retain", "Recycle")
+    if reprovisioned and not on_svm and kind == NFS:
+        # An address that set-up did not see, such as that of a LIF made since: better its volume under an old address than a new, empty one.
+        path = str(pv_spec["nfs"].get("path") or "/")
+        named = svm.volume_at(path) if path.strip("/") else None
+        on_svm, volume, why = (True, named, f"{why}, but {path} leads to its volume {named}") if named else (on_svm, volume, why)
     size = (pv_spec.get("capacity") or {}).get("storage") or ((spec.get("resources") or {}).get("requests") or {}).get("storage") or ""
     return ClaimVolume(
         namespace=str(metadata["namespace"]), claim=str(metadata["name"]), pv=str(spec["volumeName"]), kind=kind, target=target, on_svm=on_svm, volume=volume,
-        reprovisioned=policy not in ("Retain", "Recycle"), policy=policy, size=str(size), storage_class=storage_class_of(spec, metadata), why=why,
+        reprovisioned=reprovisioned, policy=policy, size=str(size), storage_class=storage_class_of(spec, metadata), why=why,
         manifest=to_precreate(pv, str(metadata["namespace"]), str(metadata["name"])) if pv else None,
     )
 

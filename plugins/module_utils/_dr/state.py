@@ -139,6 +139,8 @@ def _broken(destination: StorageSeen, source: StorageSeen | NoAnswer, record: Ma
         return Storage.SPLIT_BRAIN, "both SVMs are writable and running"
     if released(record) and not (svm and svm.writable):
         return Storage.UNPROTECTED, "a teardown is under way: broken off, the relationship still there"
+    if source_svm and source_svm.writable and break_sent(record):
+        return Storage.FAILING_OVER, "broken off by a failover that was not ended, and the source still runs: run fence, then failover to its end"
     if source_svm and source_svm.writable:
         return Storage.UNKNOWN, "the relationship is broken off, the source serves, and no record explains it"
     if not destination.serving:

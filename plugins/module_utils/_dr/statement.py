@@ -91,7 +91,7 @@ def contradictions(at: datetime, survivor: StorageSeen) -> list[str]:
         found.append(f"peer_available:{instant(peer.update_time)}")
     relation = survivor.incoming
     if relation and relation.last_transfer_end and relation.last_transfer_end > at:
-        found.append(f"transfer:{relation.last_transfer_uuid}")
+        found.append(f"transfer:{relation.last_transfer_uuid or instant(relation.last_transfer_end)}")
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .state import State
-from .words import Mode, Storage, Verb
+from .words import SERVING_AT_DESTINATION, Mode, Objects, Storage, Verb
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,14 @@ _SPLIT = No("split_brain", "both SVMs are writable and running", "Run fence: it 
 _UNPROTECTED = No("unprotected", "there is no mirror", "Run setup first.")
 _BASELINE = No("initializing", "the baseline transfer has not ended: the destination holds no whole copy", "Wait for setup to finish the baseline.")
 _AWAY = No("reversed", "the group serves at the destination already", "The way back is reprotect, then failback.")
-_AWAY_SILENT = No("reversed", "the group serves at the destination, which gives no answer", "Wait for it, or run failback with dr_mode=unplanned and a statement.")
+_AWAY_SILENT = No(
+    "reversed", "the group serves at the destination, which gives no answer", "Wait for it, or run failback with dr_mode=unplanned and a statement.",
+)
 _HALF_HOME = No("failing_back", "a failback is under way", "Run failback to its end.")
 _NOT_RESYNCED = No("failing_back", "the forward resync is not done yet: the destination's copy is old", "Run failback with dr_mode=planned to its end.")
 _SILENT = No("active_unreachable", "the side that serves gives no answer", "Wait for it, or use dr_mode=unplanned with a statement.")
 _HALF_OVER = No("failing_over", "a failover is under way", "Run failover to its end.")
+_NO_OBJECTS = No("objects_not_restored", "the data serves at the destination, but its objects are not restored there yet", "Run failover to its end.")
 _HOME = No("at_home", "the group serves at its source", "There is nothing to bring home.")
 _NOT_REVERSED = No("not_reprotected", "the source holds no mirror of the destination yet", "Run reprotect first.")
 _WRONG_WAY = No("failed_over", "the group serves at the destination: set-up would resync towards the wrong side", "Run reprotect, then failback.")
@@ -103,4 +106,6 @@ def refusal(verb: Verb, mode: Mode | None, state: State) -> No | None:
         return _AWAY_SILENT
     if verb is Verb.FAILBACK and state.storage is S.ACTIVE_UNREACHABLE and state.active == "source":
         return _HOME
+    if verb is Verb.REPROTECT and state.storage in SERVING_AT_DESTINATION and state.objects in (Objects.NONE, Objects.RESTORING, Objects.FAILED):
+        return _NO_OBJECTS
     return NOT_YET.get(verb) or REFUSALS.get((verb, mode), {}).get(state.storage)

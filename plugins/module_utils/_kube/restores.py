@@ -88,6 +88,15 @@ def list_restores(client: KubeClient, ark: ArkAccess) -> list[dict[str, Any]]:
     return list(ark_kinds.items(client, ark, "restores"))
 
 
+def unfinished(client: KubeClient, ark: ArkAccess, prefix: str) -> bool:
+    """Whether a Restore whose name begins so has not ended, as far as can be seen: what cannot be looked at may run."""
+    try:
+        mine = [found for found in list_restores(client, ark) if str(found["metadata"]["name"]).startswith(prefix)]
+    except KubedrError:
+        return True
+    return any(phase_of(found) not in ark.dialect.restore_done for found in mine)
+
+
 def ensure(
     client: KubeClient, ark: ArkAccess, spec: dict[str, Any], name: str, *, check_mode: bool = False, labels: dict[str, str] | None = None,
 ) -> tuple[dict[str, Any] | None, bool]:

@@ -34,6 +34,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("configmap", r"openshift-service-ca\.crt", "every namespace gets this cluster's own service CA"),
     ("serviceaccount", r"default|builder|deployer", "every namespace gets its own default service account"),
     ("endpoint|endpointslice", r".*", "the cluster makes endpoints from the services and pods that it has"),
+    ("priorityclas(se)?", r".*", "the restore of a pod brings its priority class along, which is left as it stands"),
     ("lease", r".*", "whoever holds a lease renews it all the time"),
 )
 """Kind, name, reason: what every restore over a running cluster warns of."""

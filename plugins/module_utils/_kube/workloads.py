@@ -98,7 +98,7 @@ def scalable(client: KubeClient, namespaces: Iterable[str]) -> list[Workload]:
 
 def _scalable(client: KubeClient, namespaces: list[str]) -> Iterator[Workload]:
     places = [WorkloadRef(resource, namespace, "") for resource in (*REPLICATED, *SUSPENDED) for namespace in namespaces]
-    for place, items in zip(places, client.together([partial(_listed, client, place.path.rstrip("/")) for place in places]), strict=True):
+    for place, items in zip(places, client.together([partial(listed, client, place.path.rstrip("/")) for place in places]), strict=True):
         for item in items:
             if controlled(item) or _finished_job(place.resource, item):
                 continue
@@ -110,7 +110,7 @@ def controlled(item: dict[str, Any]) -> bool:
     return any(ref.get("controller") for ref in item["metadata"].get("ownerReferences") or ())
 
 
-def _listed(client: KubeClient, collection: str) -> list[dict[str, Any]]:
+def listed(client: KubeClient, collection: str) -> list[dict[str, Any]]:
     """An older cluster serves some kinds at another version only: what it does not serve at ``v1`` is not looked for."""
     with contextlib.suppress(NotFound):
         return list(client.items(collection))
@@ -162,8 +162,8 @@ def scale(client: KubeClient, ref: WorkloadRef, replicas: int, *, note: bool = F
 
 def pods(client: KubeClient, namespaces: Iterable[str]) -> list[Pod]:
     """Every pod of these namespaces."""
-    listed = client.together([partial(_listed, client, f"/api/v1/namespaces/{namespace}/pods") for namespace in namespaces])
-    return [Pod.from_record(item) for items in listed for item in items]
+    found = client.together([partial(listed, client, f"/api/v1/namespaces/{namespace}/pods") for namespace in namespaces])
+    return [Pod.from_record(item) for items in found for item in items]
 
 
 def not_ready(client: KubeClient, namespaces: Iterable[str]) -> list[str]:

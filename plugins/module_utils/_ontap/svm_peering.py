@@ -140,7 +140,7 @@ def _advance(source: OntapClient, destination: OntapClient, wanted: SvmPeering, 
     if seen.source is None and seen.destination is None:
         _create(destination, wanted)
         return True
-    if leftover or any(side is not None and side.state == "rejected" for _, side in sides):
+    if leftover or any(side is not None and side.state == "rejected" for _unused, side in sides):
         return True in [_drop(client, side) for client, side in sides]
     mended = True in [_mend(client, side) for client, side in sides]
     renamed = seen.destination is not None and seen.destination.state == "peered" and wanted.alias not in ("", seen.destination.name)

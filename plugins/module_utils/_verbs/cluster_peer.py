@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from typing import Any
 
 from .._argspec import ArgumentSpec, both_ontap
@@ -44,7 +45,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     if params["state"] == "absent":
         for side in sides:
             if side.peer is not None:
-                steps.step(f"delete cluster peer at {site(side.client)}", side_words(side), lambda side=side: peering.delete_cluster_peer(side, timeout))  # type: ignore[misc]
+                steps.step(f"delete cluster peer at {site(side.client)}", side_words(side), partial(peering.delete_cluster_peer, side, timeout))
         after: dict[str, Any] = {site(side.client): ABSENT for side in sides}
     else:
         asked = params["encryption"]

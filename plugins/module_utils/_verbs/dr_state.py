@@ -13,7 +13,7 @@ from typing import Any
 from .._argspec import GROUP, ArgumentSpec
 from .._dr.config import GroupConfig, parse_group
 from .._dr.seen import NoAnswer, ObjectsSeen, Seen, StorageSeen
-from .._dr.state import State, derive
+from .._dr.state import State, derive, fence_at_destination
 from .._dr.statement import instant
 from .._dr.words import Objects, Storage
 from .._env import Env
@@ -95,15 +95,19 @@ def public_record(seen: Seen) -> dict[str, Any]:
 
 
 def guard(config: GroupConfig, seen: Seen, state: State) -> list[str]:
-    """For the site that returns: what of it must not run."""
-    warnings = []
-    active = seen.record.get("active_site")
-    source, objects = seen.source_storage, seen.source_objects
-    if active == config.destination.name:
-        if isinstance(source, StorageSeen) and source.svm and source.svm.writable:
-            warnings.append(f"{config.source_svm} runs at {source.site}, which is not the active side: run fence")
-        if isinstance(objects, ObjectsSeen) and any(w.replicas for w in objects.workloads):
-            warnings.append(f"workloads of {config.name} are up at {objects.site}, which is not the active side: run fence")
+    """For the site that returns: what runs on the side that is not the active one, by the newer record. `fence` is named only where it stops that side."""
+    active, warnings = seen.record.get("active_site"), []
+    fenced = config.destination.name if fence_at_destination(state, seen.record, config.source.name) else config.source.name
+    sides = ((config.source.name, config.source_svm, seen.source_storage, seen.source_objects),
+             (config.destination.name, config.destination_svm, seen.destination_storage, seen.destination_objects))
+    for site, svm, storage, objects in sides:
+        if active in (None, site):
+            continue
+        helps = "run fence" if site == fenced else "stop it by hand, for fence stops the other side now"
+        if isinstance(storage, StorageSeen) and storage.svm and storage.svm.writable:
+            warnings.append(f"{svm} runs at {site}, which is not the active side: {helps}")
+        if isinstance(objects, ObjectsSeen) and (any(w.replicas for w in objects.workloads) or objects.pods):
+            warnings.append(f"workloads of {config.name} are up at {site}, which is not the active side: {helps}")
     if state.storage is Storage.SPLIT_BRAIN:
         warnings.append("both SVMs are writable and running: run fence")
     return warnings

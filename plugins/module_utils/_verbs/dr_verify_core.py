@@ -149,6 +149,8 @@ def expected_keys(backup: Objects, namespaces: Sequence[str], also: Iterable[Key
                 if kind == NAMESPACES or matches(selector, labels):
                     wanted.setdefault(kind, set()).add((key[0], key[1], key[2]))
     for volume in claims:
+        if selector:  # a claim may belong to the group by whoever mounts it
+            wanted.setdefault(CLAIMS, set()).add((CLAIMS, volume.namespace, volume.claim))
         if volume.on_svm and volume.manifest is not None:
             wanted.setdefault(PVS, set()).add((PVS, "", volume.pv))
     for key in also:

@@ -58,8 +58,10 @@ def _refuse_never_in_step(run: Run) -> None:
         return
     if not mirror.snapshot or (mirror.snapshot_at is not None and mirror.snapshot_at < broken):
         raise Refused(
-            "not_reprotected", f"the mirror here shows what was at {instant(mirror.snapshot_at) or 'an unknown time'}, before the failover at {instant(broken)}",
-            system=run.destination.ontap.system, operation="failback", obj=run.config.name, seen={"snapshot": mirror.snapshot, "snapshot_at": instant(mirror.snapshot_at)},
+            "not_reprotected",
+            f"the mirror here shows what was at {instant(mirror.snapshot_at) or 'an unknown time'}, before the failover at {instant(broken)}",
+            system=run.destination.ontap.system, operation="failback", obj=run.config.name,
+            seen={"snapshot": mirror.snapshot, "snapshot_at": instant(mirror.snapshot_at)},
             advice=f"Reprotect had not come to its end. What was written since the failover is at {run.config.source.name} only: bring that site back.",
         )
 

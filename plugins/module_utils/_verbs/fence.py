@@ -14,7 +14,7 @@ from .._dr.seen import NoAnswer
 from .._dr.state import derive, fence_at_destination
 from .._dr.statement import instant
 from .._errors import KubedrError, Refused
-from .._kube import workloads
+from .._kube import raisers, workloads
 from .._ontap import snapmirror, svms
 from .connect import Side
 from .look import answered, look_both
@@ -78,11 +78,21 @@ def workloads_phase(run: Run) -> dict[str, Any]:
     for side in sides:
         run.take_lease(side)
     if running:
+        _name_raisers(run)
         run.step("record_replicas", running, lambda: (_record_replicas(run, sides, running), True))
         run.step("scale_down", running, lambda: (scale_all(run, run.source, dict.fromkeys(running, 0)), True))
     left = run.step("pods_gone", "no pod left in the group's namespaces", lambda: (_wait_gone(run, sides), False))
     _record_half(run, sides, "workloads", {"seen": left})
     return {}
+
+
+def _name_raisers(run: Run) -> None:
+    """Whatever would scale them up again, into the progress and the evidence."""
+    found = raisers.raisers(run.source.kube, run.config.namespaces)
+    for line in found:
+        run.env.reporter.progress(f"scale_down: {line}")
+    if found:
+        run.step("raisers", "name what would scale the workloads up again", lambda: (found, False))
 
 
 def scale_all(run: Run, side: Side, counts: Mapping[str, int]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._clock import poll
+from .._dr.labels import matches, parse_selector
 from .._errors import KubedrError, Refused
 from .._kube import volumes, workloads
 from .connect import Side
@@ -38,9 +39,31 @@ def clear_leftovers(run: Run, side: Side) -> None:
             "still_running", f"pods still run: {', '.join(running[:5])}", system=kube.system, operation="clear leftovers", obj=run.config.name, seen=running,
             advice="Run fence.",
         )
+    others = _of_others(run, side, there)
+    if others:
+        raise Refused(
+            "others_there", f"workloads that dr_label_selector does not name stand in the group's namespaces: {', '.join(others[:5])}", system=kube.system,
+            operation="clear leftovers",
+            obj=run.config.name, seen=others,
+            advice="With the namespaces they would go as well, and stand nowhere else. Move them, delete them, or let the selector name them.",
+        )
     names = [str(pv["metadata"]["name"]) for pv in pvs]
     run.step("retain", names, lambda: _retain(side, names))
     run.step("clear", {"namespaces": there, "volumes": names}, lambda: (_clear(run, side, there, names), True))
+
+
+def _of_others(run: Run, side: Side, namespaces: list[str]) -> list[str]:
+    """What a group with a selector does not hold, and the deletion of its namespaces would take along."""
+    selector = parse_selector(run.config.label_selector)
+    if not selector:
+        return []
+    return [
+        f"{resource}/{namespace}/{item['metadata']['name']}"
+        for namespace in namespaces
+        for resource in (*workloads.REPLICATED, *workloads.SUSPENDED)
+        for item in workloads.listed(side.kube, workloads.WorkloadRef(resource, namespace, "").path.rstrip("/"))
+        if not workloads.controlled(item) and not matches(selector, item["metadata"].get("labels") or {})
+    ]
 
 
 def _retain(side: Side, names: list[str]) -> tuple[dict[str, str], bool]:

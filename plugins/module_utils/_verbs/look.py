@@ -69,11 +69,13 @@ def relation_seen(relation: Relationship, now: datetime | None) -> RelationSeen:
     """A relationship in the terms of the state machine."""
     transfer = relation.transfer
     running = transfer is not None and transfer.state in ("queued", "transferring")
+    # One that failed shows no sign of life: a scheduled transfer from a dead site ends too.
+    ended = transfer if transfer is not None and transfer.state == "success" else None
     created = now - timedelta(seconds=relation.lag_seconds) if now and relation.lag_seconds is not None else None
     return RelationSeen(
         uuid=relation.uuid, state=relation.state, healthy=relation.healthy, reason=str(relation.unhealthy_reason or ""), lag_seconds=relation.lag_seconds,
         snapshot=relation.exported_snapshot or "", snapshot_at=created, transferring=running,
-        last_transfer_end=_instant(transfer.end_time) if transfer else None, last_transfer_uuid=transfer.uuid or "" if transfer else "",
+        last_transfer_end=_instant(ended.end_time) if ended else None, last_transfer_uuid=ended.uuid or "" if ended else "",
         identity=relation.identity_preservation or "",
     )
 

@@ -14,10 +14,11 @@ from typing import Any
 from .._dr import choice, pvs, scope
 from .._dr.compare import Context
 from .._dr.failover import View
+from .._dr.labels import matches, parse_selector
 from .._dr.manifests import CRDS, stripped, text_of
 from .._dr.statement import instant, parse_instant
 from .._dr.words import Objects
-from .._errors import AnswerLost, KubedrError, Refused, Unreachable, WaitTimeout
+from .._errors import KubedrError, Refused, WaitTimeout
 from .._kube import backups, locations, restores, volumes, workloads
 from .._kube.contents import BackupContents
 from .._kube.objects import ensure_namespace, ensure_present
@@ -156,10 +157,10 @@ def restore(run: Run, view: View) -> dict[str, Any]:
     locations.hold_read_only(kube, ark, run.config.name, run.config.timeouts["hold"])
     try:
         step1, result = _both_steps(run, view, held, found, plan)
-    except (WaitTimeout, AnswerLost, Unreachable):
-        raise  # the restore may still run: the hold stays, and the run that finds it ended gives it back
     except KubedrError:
-        locations.release_hold(kube, ark, run.config.name)
+        if not restores.unfinished(kube, ark, _restore_prefix(run)):  # where one does, the hold stays, and the run that finds it ended gives it back
+            with suppress(KubedrError):
+                locations.release_hold(kube, ark, run.config.name)
         raise
     locations.release_hold(kube, ark, run.config.name)
     mark(run, state=str(Objects.RESTORED))
@@ -178,6 +179,8 @@ def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.Clai
         run.step("volumes_elsewhere", "what does not lie on the SVM, as Ark restores it", lambda: _elsewhere(run, held, found))
     if (view.record.get("objects") or {}).get("left_out"):
         spec = _without_claims(run, held, found, spec)
+    elif run.config.label_selector:
+        run.step("claims_by_name", "claims that the selector does not name, and selected objects mount", lambda: _unselected(run, held, found))
     return step1, run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
 
 
@@ -233,6 +236,20 @@ def _claim(manifest: dict[str, Any]) -> dict[str, Any]:
     return fresh
 
 
+def _unselected(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume]) -> tuple[dict[str, str], bool]:
+    """A Restore with a selector leaves them out; made here, they are there before whatever mounts them is."""
+    selector, seen = parse_selector(run.config.label_selector), {}
+    for volume in found:
+        manifest = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
+        if manifest is not None and not matches(selector, manifest["metadata"].get("labels") or {}):
+            fresh = _claim(manifest)
+            if not volume.on_svm and volume.reprovisioned:
+                fresh["spec"].pop("volumeName", None)
+            ensure_namespace(run.destination.kube, volume.namespace)
+            seen[f"{volume.namespace}/{volume.claim}"] = _create_absent(run, "persistentvolumeclaims", fresh)
+    return seen, "created" in seen.values()
+
+
 def _without_claims(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume], spec: dict[str, Any]) -> dict[str, Any]:
     """Ark cannot leave out single claims: so the Restore leaves out all, and those that have their volume are made here."""
     for volume in found:
@@ -265,8 +282,12 @@ def _restore_namespaces(run: Run, view: View, spec: dict[str, Any]) -> tuple[dic
     return result.as_dict(), True
 
 
+def _restore_prefix(run: Run) -> str:
+    return f"kubedr-{run.config.name}-e"
+
+
 def _restore_name(run: Run, view: View, attempt: int) -> str:
-    return f"kubedr-{run.config.name}-e{view.record['epoch']}-{attempt}"
+    return f"{_restore_prefix(run)}{view.record['epoch']}-{attempt}"
 
 
 def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> restores.RestoreResult:
@@ -297,7 +318,7 @@ def put_replicas(run: Run, view: View) -> None:
     if wanted:
         run.step(
             "replicas", wanted,
-            lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count)[0].replicas for name, count in wanted.items()}, True),
+            lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count, note=True)[0].replicas for name, count in wanted.items()}, True),
         )
 
 

@@ -45,17 +45,16 @@ def look(run: Run) -> tuple[Seen, State]:
 
 
 def open_phase(run: Run) -> dict[str, Any]:
-    """Both sites must answer, and the group must be in step. After the break only the side that is to serve must.
+    """Both sites must answer, and the group must be in step. After the break only the side that is to serve must; what the other shows is heeded.
 
     Raises:
         Unreachable: a planned verb needs all four systems.
         Refused: the state's reason, or pods that could not be scaled down.
     """
-    record = _record(run)
-    if decided(run) and break_sent(record):
-        return failover.open_phase(run)
     seen, state = look(run)
     no = refusal(Verb(run.verb), Mode.PLANNED, state)
+    if decided(run) and break_sent(_record(run)) and (no is None or no.reason in ("unknown_state", "active_unreachable")):
+        return failover.open_phase(run)
     silent = _silent(run, seen)
     if silent and (no is None or no.reason in ("unknown_state", "active_unreachable")):
         raise Unreachable(
@@ -105,6 +104,8 @@ def prepare_phase(run: Run) -> dict[str, Any]:
         return {}
     for side in (run.destination, run.source):
         run.take_lease(side)
+    if decided(run):  # whoever held the lease came to the decision meanwhile
+        return {}
     if rollback.begun(run, _record(run)).get("rolling_back"):
         run.step("rollback", "finish what an earlier run began to undo", lambda: (rollback.undo(run), True))
         for side in (run.destination, run.source):

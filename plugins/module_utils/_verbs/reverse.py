@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from .._dr.loss import Loss, check_accepted, volume_loss
@@ -176,10 +177,11 @@ def release_stale(run: Run, client: OntapClient, source_svm: str, other_svm: str
     for entry in snapmirror.list_destinations(client, source_svm):
         if entry.destination_path.rstrip(":").endswith(other_svm):
             run.guard(run.destination)
-            run.step(
-                "release", entry.path,
-                lambda entry=entry: ({"released": entry.uuid}, snapmirror.release(client, entry.uuid, run.config.timeouts["peering"], info_only=True)[1]),  # type: ignore[misc]
-            )
+            run.step("release", entry.path, partial(_released, client, entry.uuid, run.config.timeouts["peering"]))
+
+
+def _released(client: OntapClient, uuid: str, deadline: float) -> tuple[Any, bool]:
+    return {"released": uuid}, snapmirror.release(client, uuid, deadline, info_only=True)[1]
 
 
 def _create(run: Run) -> tuple[Relationship | None, bool]:

@@ -152,7 +152,9 @@ def _record(run: Run) -> None:
     found_records = [side.records(run.config).read()[0] or {} for side in (run.source, run.destination)]
     newest = max(found_records, key=lambda record: int(record.get("epoch") or 0))
     for side, record in zip((run.source, run.destination), found_records, strict=True):
-        if record and all(record.get(key) == value for key, value in facts.items()) and record.get("active_site") and not record.get("released") and not _older(record, newest):
+        if record and all(
+            record.get(key) == value for key, value in facts.items()
+        ) and record.get("active_site") and not record.get("released") and not _older(record, newest):
             continue
         before = {key: record[key] for key in facts if key in record} if record else ABSENT
         if run.env.check_mode:

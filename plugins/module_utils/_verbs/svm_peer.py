@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .._argspec import ArgumentSpec, both_ontap
@@ -69,7 +70,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     if params["state"] == "absent":
         for client, peer in ((destination, found.pair.destination), (source, found.pair.source)):
             if peer is not None:
-                steps.step(f"delete SVM peer on {client.system}", peer.state, lambda client=client, peer=peer: delete_svm_peer(client, peer, timeout))  # type: ignore[misc]
+                steps.step(f"delete SVM peer on {client.system}", peer.state, partial(delete_svm_peer, client, peer, timeout))
         return steps.result(before, {**before, "svm_peer": {"source": ABSENT, "destination": ABSENT}}, states={"source": ABSENT, "destination": ABSENT})
     svm, pair = _make(steps, source, destination, found, timeout)
     names = {"alias": pair.destination.name if pair.destination else "", "alias_at_source": pair.source.name if pair.source else ""}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .._errors import AnswerLost, Refused, Unreachable
@@ -34,7 +35,7 @@ def run(params: dict[str, Any], steps: Steps, source: OntapClient | None, destin
         steps.step(f"delete relationship at {site(destination)}", relation.path, lambda: snapmirror.delete(destination, relation, timeout))
     for entry in entries or []:
         if source is not None:
-            steps.step(f"release relationship at {site(source)}", entry.path, lambda uuid=entry.uuid: snapmirror.release(source, uuid, timeout))  # type: ignore[misc]
+            steps.step(f"release relationship at {site(source)}", entry.path, partial(snapmirror.release, source, entry.uuid, timeout))
     return steps.result(before, {"relationship": ABSENT, "entries_at_source": 0 if entries is not None else before["entries_at_source"]}, relationship=None)
 
 

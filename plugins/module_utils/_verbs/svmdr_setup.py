@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from .._errors import Refused
@@ -174,9 +175,9 @@ def _make_shared(wanted: Wanted, steps: Steps, shared: list[Shared], timeout: fl
         client = item.client
         if not _fires_as_wanted(wanted, item.schedule):
             cron = policies.parse_cron(wanted.cron)
-            steps.step(f"schedule at {site(client)}", cron.expression, lambda c=client, cron=cron: policies.ensure_schedule(c, cron, timeout))  # type: ignore[misc]
+            steps.step(f"schedule at {site(client)}", cron.expression, partial(policies.ensure_schedule, client, cron, timeout))
         if item.policy is None:
-            steps.step(f"policy at {site(client)}", wanted.policy, lambda c=client: policies.ensure_policy(c, wanted.policy, identity, timeout))  # type: ignore[misc]
+            steps.step(f"policy at {site(client)}", wanted.policy, partial(policies.ensure_policy, client, wanted.policy, identity, timeout))
     sites = [site(item.client) for item in shared]
     return {"schedule": dict.fromkeys(sites, wanted.schedule), "policy": dict.fromkeys(sites, wanted.policy)}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
+from ansible_collections.kubedr.ontap.tests.support.coroutines import drive as run
 
 from kubedr_lab.ark import ArkServer, Periods
 from kubedr_lab.clock import VirtualClock
@@ -29,15 +29,6 @@ ROLE_BINDINGS = Kind("rbac.authorization.k8s.io/v1", "clusterrolebindings", "Clu
 ROLES = Kind("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", namespaced=False)
 PRIORITIES = Kind("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", namespaced=False)
 BUCKET = "kubedr"
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Drive a coroutine that never has to wait."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        return cast(T, end.value)
-    raise AssertionError("the coroutine waited for something")
 
 
 class Site:

@@ -157,17 +157,14 @@ CASES = [
     *(Bad(
         f"ONTAP password {s} {verb}", verb, site(s, "ontap", password="wrong"), (f"ONTAP {s}", "not authorized", "Check the user"),
         {"mode": "unplanned"} if verb == "failover" else None, True,
-    )
-      for s in SITES for verb in ("setup", "failover", "fence", "status") if (s, verb) != ("tokyo", "failover")),
+    ) for s in SITES for verb in ("setup", "failover", "fence", "status") if (s, verb) != ("tokyo", "failover")),
     *(Bad(
         f"Kubernetes token {s} {verb}", verb, site(s, "kubernetes", api_key="wrong"), (f"Kubernetes {s}", "Unauthorized", "Check the kubeconfig"),
         {"mode": "unplanned"} if verb == "failover" else None, True,
-    )
-      for s in SITES for verb in ("setup", "failover", "fence", "status") if (s, verb) != ("tokyo", "failover")),
+    ) for s in SITES for verb in ("setup", "failover", "fence", "status") if (s, verb) != ("tokyo", "failover")),
     *(Bad(
         f"{how} {s} {system}", "setup", lost(how, s, system), (f"{'ONTAP' if system == 'ontap' else 'Kubernetes'} {s}", "gives no answer", "Check its address"),
-    )
-      for how in ("kill", "hang", "drop") for s in SITES for system in ("ontap", "kubernetes")),
+    ) for how in ("kill", "hang", "drop") for s in SITES for system in ("ontap", "kubernetes")),
     *(Bad(f"{how} osaka {system}, failover", "failover", lost(how, "osaka", system), (f"{'ONTAP' if system == 'ontap' else 'Kubernetes'} osaka",), word(), True)
       for how in ("kill", "hang", "drop") for system in ("ontap", "kubernetes")),
     *(Bad(f"{how} {s} {system}, status", "status", lost(how, s, system), (f"no answer from {'ONTAP' if system == 'ontap' else 'Kubernetes'} {s}",), None, True)

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
+from ansible_collections.kubedr.ontap.tests.support.coroutines import drive as run
 
 from kubedr_lab.app import deploy
 from kubedr_lab.clock import START, VirtualClock
@@ -22,15 +22,6 @@ from kubedr_lab.kube_seed import NODES, SiteSeed, seed
 from kubedr_lab.store import MemoryStore
 
 T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Drive a coroutine that never has to wait."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        return cast(T, end.value)
-    raise AssertionError("the coroutine waited for something")
 
 
 class Kube:
@@ -52,7 +43,7 @@ class Kube:
 
     @property
     def writes(self) -> int:
-        return sum(method != "GET" for method, _ in self.requests)
+        return sum(method != "GET" for method, _unused in self.requests)
 
     def of(self, plural: str) -> list[Obj]:
         """All objects outside of the namespaces that the server makes by itself."""

@@ -36,7 +36,7 @@ def test_a_new_site_holds_what_the_groups_need(tokyo: Site) -> None:
 
 
 def test_seeding_again_changes_nothing(tokyo: Site) -> None:
-    for _ in range(2):
+    for _unused in range(2):
         version = tokyo.kube.cluster.version
         run(seed(tokyo.kube, site_seed("tokyo", {"app1": "10.1.1.21"})))
     assert tokyo.kube.cluster.version == version

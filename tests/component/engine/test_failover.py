@@ -251,11 +251,13 @@ def test_a_released_leftover_is_bound_again(world: World) -> None:
     ref = pv["spec"]["claimRef"]
     leftover = {
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": pv["metadata"]["name"]},
-        "spec": {**{key: pv["spec"][key] for key in ("capacity", "accessModes", "csi", "storageClassName")}, "persistentVolumeReclaimPolicy": "Retain",
-                 "claimRef": {
-                     "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": ref["namespace"], "name": ref["name"],
-                     "uid": "00000000-0000-0000-0000-000000000001",
-                 }},
+        "spec": {
+            **{key: pv["spec"][key] for key in ("capacity", "accessModes", "csi", "storageClassName")}, "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": ref["namespace"], "name": ref["name"],
+                "uid": "00000000-0000-0000-0000-000000000001",
+            },
+        },
     }
     create(world, "osaka", "/api/v1/persistentvolumes", leftover)
     world.pocket.run(5)
@@ -336,3 +338,24 @@ def create(world: World, site: str, path: str, body: Any) -> None:
 def test_records_are_told_apart_to_the_millisecond(world: World) -> None:
     times = [at for records in world.records("tokyo").values() for _n, at in records]
     assert max(times) - min(times) > timedelta(seconds=1)
+
+
+def test_a_scheduled_transfer_that_fails_does_not_contradict_the_word_that_the_site_is_down(world: World) -> None:
+    world.lose()
+    word = world.statement()
+    world.pocket.run(16 * 60)
+    assert world.failover(fence_statement=word)[-1]["state"]["storage"] == "failed_over_unfenced"
+
+
+def test_a_transfer_that_succeeded_since_contradicts_it(world: World) -> None:
+    word = world.statement()
+    world.pocket.run(60)
+    world.pocket.transfer("app1")
+    world.lose()
+    with pytest.raises(Refused) as error:
+        world.failover(fence_statement=word)
+    assert error.value.reason == "statement_contradicted"
+    (found,) = [sign for sign in error.value.seen if sign.startswith("transfer:")]
+    assert len(found) > len("transfer:")
+    world.failover(fence_statement={**word, "evidence": error.value.seen})
+    assert world.state()["storage"] == "failed_over_unfenced"

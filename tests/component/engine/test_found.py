@@ -6,19 +6,63 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubedr.ontap.plugins.module_utils._errors import Refused
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
 
 from .conftest import World
+from .test_failover import listed
 
 
-@pytest.mark.parametrize("mode", ["planned", "unplanned"])
-def test_a_rerun_of_failover_does_not_take_down_the_fence_of_the_side_that_serves(world: World, mode: str) -> None:
+def test_a_rerun_of_failover_does_not_take_down_the_fence_of_the_side_that_serves(world: World) -> None:
     """The proof of that fence would stay, and a failback could rest on it while that side serves."""
     world.planned()
     world.reprotect()
     world.fence()
     with pytest.raises(Refused) as error:
-        world.planned() if mode == "planned" else world.failover()
+        world.failover()
     assert error.value.reason == "serving_side_fenced"
     world.fence(how="lift")
     assert not any(result["changed"] for result in world.failover())
+
+
+def test_after_a_statement_about_a_living_source_fence_leads_on(world: World) -> None:
+    """The mirror is broken off, the start is refused because the source is seen running: that is a failover half done, not an unknown state."""
+    world.pocket.kill("tokyo", "kubernetes")
+    world.pocket.run(1)
+    with pytest.raises(Refused) as error:
+        world.failover(fence_statement=world.statement())
+    assert error.value.reason == "source_running"
+    assert world.state()["storage"] == "failing_over"
+    world.pocket.start("tokyo")
+    world.pocket.run(5)
+    world.fence()
+    world.failover()
+    assert world.state()["storage"] == "failed_over"
+
+
+def test_nothing_is_cleared_away_while_the_objects_stand_nowhere_else(world: World) -> None:
+    """A failover that died before its restore: reprotect would delete the old side's namespaces, the last living copy of the objects."""
+    world.fence()
+    world.pocket.fault("osaka", "POST /apis/velero.io/v1/namespaces/velero/restores", "500", times=0)
+    with pytest.raises(KubedrError):
+        world.failover()
+    world.pocket.clear_faults()
+    assert world.state()["storage"] == "failed_over"
+    with pytest.raises(Refused) as refused:
+        world.reprotect()
+    assert refused.value.reason == "objects_not_restored"
+    world.failover()
+    assert world.state()["objects"] == "verified"
+
+
+def test_the_note_of_a_fence_is_no_difference_and_does_not_stay(world: World) -> None:
+    """A final backup of workloads that fence had scaled down holds its note; what runs from it again must not."""
+    world.planned()
+    world.reprotect()
+    world.fence()
+    world.failback()
+    assert world.state()["storage"] == "protected"
+    for path in ("/apis/apps/v1/namespaces/app1/deployments", "/apis/apps/v1/namespaces/app1/statefulsets", "/apis/apps/v1/namespaces/app1-batch/deployments"):
+        found = listed(world, "tokyo", path)
+        assert found
+        assert not [item["metadata"]["name"] for item in found if "kubedr.ontap/replicas" in (item["metadata"].get("annotations") or {})]
+        assert all(item["spec"]["replicas"] for item in found)

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import Process
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import AuthError
+from ansible_collections.kubedr.ontap.plugins.module_utils._kube.locations import HOLD_ANNOTATION
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import promote
-from ansible_collections.kubedr.ontap.tests.matrix.ends import record_of
+from ansible_collections.kubedr.ontap.tests.matrix.ends import entries, record_of
+from ansible_collections.kubedr.ontap.tests.matrix.scenarios import protected
 from ansible_collections.kubedr.ontap.tests.matrix.wire import Wire
 from ansible_collections.kubedr.ontap.tests.support import drivers
+
+from kubedr_lab.pocket import PocketLab
 
 from .conftest import World
 
@@ -89,3 +93,22 @@ def test_a_break_that_starts_the_svm_is_followed_by_the_rules_before_anything_el
     assert step["seen"]["started_by_break"] is True
     assert step["seen"]["open_seconds"] >= 0
     assert record(world)["exports"]["as_found"], "the rules as found were kept before"
+
+
+def test_the_hold_lasts_as_long_as_the_restore_however_the_run_ends() -> None:
+    world = World(PocketLab(latency="realistic", frozen=protected(latency="realistic")))
+    world.lose()
+    world.pocket.run(10)
+    word = world.statement()
+    world.pocket.fault("osaka", "GET /apis/velero.io/v1/namespaces/velero/restores/kubedr-app1-e2-1$", "401", nth=3)
+    with pytest.raises(AuthError):
+        world.failover(fence_statement=word)
+    assert held(world) == [True, True], "the restore still runs at the server, so the location stays read-only"
+    world.failover()
+    assert held(world) == [False, False]
+
+
+def held(world: World) -> list[bool]:
+    """Whether osaka's location is read-only, and whether it bears a hold."""
+    location = dict(entries(world.pocket, "osaka", "kubernetes", "kube.backupstoragelocations.velero.io"))["velero/default"]
+    return [location["spec"].get("accessMode") == "ReadOnly", HOLD_ANNOTATION in (location["metadata"].get("annotations") or {})]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.lease import Owner, grant
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.pvs import SvmView, group_volumes
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import parse_instant
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import Process
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ConfigError, KubedrError, Refused
@@ -72,7 +73,7 @@ class LeaseWatch(PocketClock):
 
 def slow(monkeypatch: pytest.MonkeyPatch, seconds: float, *names: str) -> None:
     for name in names:
-        monkeypatch.setattr(Profile, name, lambda self, *_: seconds)
+        monkeypatch.setattr(Profile, name, lambda self, *_unused: seconds)
 
 
 def test_the_lease_of_the_other_side_is_renewed_as_well(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,7 +411,8 @@ def test_the_rules_follow_a_break_that_starts_the_svm_whatever_kubernetes_does(w
     found = ontap(world, "osaka", "GET", "/api/protocols/nfs/export-policies", **{"svm.name": "svm_app1_dr", "fields": "rules"})["records"]
     clients = {client["match"] for policy in found for rule in policy.get("rules") or () for client in rule["clients"]}
     world.pocket.start("osaka", "kubernetes")
-    assert clients and not clients & {*record(world, "osaka")["source_nodes"]}
+    assert clients
+    assert not clients & {*record(world, "osaka")["source_nodes"]}
 
 
 def test_a_decision_whose_break_was_resynced_since_is_over(world: World) -> None:
@@ -442,3 +444,73 @@ def test_a_cluster_made_anew_gets_the_epoch_of_the_other(world: World) -> None:
     world.setup()
     assert record(world, "osaka")["epoch"] == record(world, "tokyo")["epoch"] == 3
     assert not drivers.changed(world.setup())
+
+
+def select_database(world: World) -> None:
+    """Label the database and what its pods need, but neither its claims nor anything else."""
+    kube = PocketKube(world.pocket, "tokyo")
+    core, apps = "/api/v1/namespaces/app1", "/apis/apps/v1/namespaces/app1"
+    patched = 0
+    for path in [f"{core}/secrets", f"{core}/configmaps", f"{core}/services", f"{core}/serviceaccounts", f"{apps}/statefulsets"]:
+        for item in kube.send(Request("GET", path)).body["items"]:
+            if path.endswith("statefulsets") or item["metadata"]["name"].startswith("db"):
+                patch = Request(
+                    "PATCH", f"{path}/{item['metadata']['name']}", body={"metadata": {"labels": {"dr": "yes"}}}, content_type="application/merge-patch+json",
+                )
+                assert kube.send(patch).status == 200
+                patched += 1
+    assert patched > 2
+
+
+def test_claims_that_a_label_selector_forgets_meet_their_data(world: World) -> None:
+    """Law 6: a StatefulSet that is restored by label, its claims not bearing that label, would make new ones on new, empty volumes."""
+    kube, core = PocketKube(world.pocket, "tokyo"), "/api/v1/namespaces/app1"
+    select_database(world)
+    world.pocket.backup("tokyo")
+    world.pocket.run(1)
+    world.pocket.transfer("app1")
+    world.pocket.run(130)
+    claims = {item["metadata"]["name"]: item["spec"]["volumeName"] for item in kube.send(Request("GET", f"{core}/persistentvolumeclaims")).body["items"]}
+    world.lose()
+    world.failover(changes={"label_selector": "dr=yes", "namespaces": ["app1"]}, fence_statement=world.statement())
+    after = PocketKube(world.pocket, "osaka").send(Request("GET", f"{core}/persistentvolumeclaims")).body["items"]
+    bound = {item["metadata"]["name"]: item["spec"]["volumeName"] for item in after}
+    assert bound
+    assert bound == {name: claims[name] for name in bound}
+
+
+def test_a_volume_behind_an_address_that_setup_did_not_see_is_not_made_anew() -> None:
+    """Law 6: a LIF made after set-up is no address that the record knows; its volumes must not be taken for another filer's and come up empty."""
+    svm = SvmView({"data": "/data", "trident_pvc_1": "/trident_pvc_1", "root": "/"}, frozenset({"10.0.0.11"}), frozenset({"svm_app1", "svm_app1_dr"}))
+    spec = {"capacity": {"storage": "1Gi"}, "persistentVolumeReclaimPolicy": "Delete", "nfs": {"server": "10.0.0.12", "path": "/data"}}
+    key, handle = ("persistentvolumeclaims", "app1", "c"), ("persistentvolumes", "", "pv1")
+    claim = {"metadata": {"name": "c", "namespace": "app1"}, "spec": {"volumeName": "pv1"}}
+
+    class Backup:
+        def __init__(self, pv: dict[str, Any]) -> None:
+            self.held = {key: claim, handle: {"metadata": {"name": "pv1"}, "spec": pv}}
+
+        def objects(self, kind: str) -> Any:
+            return [(found, manifest) for found, manifest in self.held.items() if found[0] == kind]
+
+        def get(self, *found: str) -> Any:
+            return self.held.get(found)  # type: ignore[call-overload]
+
+    found = group_volumes(Backup(spec), ["app1"], svm)[0]  # type: ignore[arg-type]
+    assert (found.on_svm, found.volume) == (True, "data")
+    elsewhere = group_volumes(Backup({**spec, "nfs": {"server": "10.0.0.12", "path": "/other"}}), ["app1"], svm)[0]  # type: ignore[arg-type]
+    assert (elsewhere.on_svm, elsewhere.reprovisioned) == (False, True)
+
+
+def test_what_a_label_selector_does_not_name_is_not_cleared_away(world: World) -> None:
+    """Law 1: workloads beside the group, in its namespaces, are not discarded with them."""
+    select_database(world)
+    group = world.group(label_selector="dr=yes", namespaces=["app1"])
+    world.run(drivers.planned_tasks(group))
+    kube, path = PocketKube(world.pocket, "tokyo"), "/apis/apps/v1/namespaces/app1/deployments"
+    before = [item["metadata"]["name"] for item in kube.send(Request("GET", path)).body["items"]]
+    assert before
+    with pytest.raises(Refused) as error:
+        world.run(drivers.reprotect_tasks(group))
+    assert error.value.reason == "others_there"
+    assert [item["metadata"]["name"] for item in kube.send(Request("GET", path)).body["items"]] == before

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from ansible_collections.kubedr.ontap.tests.support.coroutines import drive
 
 from kubedr_lab.clock import VirtualClock
 from kubedr_lab.kube.cluster import KubeCluster
@@ -18,15 +18,6 @@ from kubedr_lab.messages import Request, Response
 from kubedr_lab.store import MemoryStore, Store
 
 Json = dict[str, Any]
-
-
-def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end in one step; a core that would wait fails here."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("the core waited for something")
 
 
 class Lab:

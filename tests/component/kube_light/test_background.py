@@ -116,11 +116,11 @@ def test_nothing_is_lost_at_a_restart(kind: str, tmp_path: Path) -> None:
     newer = again.ok("POST", BACKUPS, {"metadata": {"name": "b2"}, "spec": {"ttl": "1h"}})
     assert int(newer["metadata"]["resourceVersion"]) == version + 1
     assert newer["metadata"]["uid"] not in {made["metadata"]["uid"]}
-    assert [status["code"] for _, status in events(again.watch(BACKUPS, resourceVersion=str(version - 1)))] == [410]
+    assert [status["code"] for _unused, status in events(again.watch(BACKUPS, resourceVersion=str(version - 1)))] == [410]
 
 
 def test_the_same_seed_gives_the_same_uids() -> None:
-    first, second = (Lab(MemoryStore(), VirtualClock()) for _ in range(2))
+    first, second = (Lab(MemoryStore(), VirtualClock()) for _unused in range(2))
     assert owned(first, "a") == owned(second, "a")
 
 

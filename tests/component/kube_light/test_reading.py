@@ -191,17 +191,17 @@ def test_objects_come_and_go_with_a_selector(lab: Lab) -> None:
     lab.ok("PATCH", f"{MAPS}/a", {"data": {"k": "x"}}, content_type=MERGE)
     lab.ok("PATCH", f"{MAPS}/a", {"metadata": {"labels": {"tier": "web"}}}, content_type=MERGE)
     lab.ok("DELETE", f"{MAPS}/a")
-    assert [kind for kind, _ in events(watch)] == ["ADDED", "MODIFIED", "DELETED"]
+    assert [kind for kind, _unused in events(watch)] == ["ADDED", "MODIFIED", "DELETED"]
 
 
 def test_bookmarks_and_the_end_follow_the_clock(lab: Lab) -> None:
     watch = lab.watch(MAPS, timeoutSeconds="45", allowWatchBookmarks="true")
     assert watch.wait() == 30
     lab.clock.advance(30)
-    assert [kind for kind, _ in events(watch)] == ["BOOKMARK"]
+    assert [kind for kind, _unused in events(watch)] == ["BOOKMARK"]
     assert watch.wait() == 14
     lab.clock.advance(14)
-    assert [kind for kind, _ in events(watch)] == ["BOOKMARK"]
+    assert [kind for kind, _unused in events(watch)] == ["BOOKMARK"]
     assert not watch.ended
     lab.clock.advance(1)
     assert events(watch) == []
@@ -213,7 +213,7 @@ def test_bookmarks_and_the_end_follow_the_clock(lab: Lab) -> None:
 def test_initial_events_end_with_a_bookmark(lab: Lab) -> None:
     put(lab, "a")
     watch = lab.watch(MAPS, sendInitialEvents="true", allowWatchBookmarks="true", resourceVersion=str(lab.cluster.version))
-    (added, _), (mark, obj) = events(watch)
+    (added, _unused), (mark, obj) = events(watch)
     assert (added, mark, obj["metadata"]["annotations"]) == ("ADDED", "BOOKMARK", {"k8s.io/initial-events-end": "true"})
 
 
@@ -221,7 +221,7 @@ def test_a_watch_can_speak_tables_and_the_old_path_works(lab: Lab) -> None:
     watch = lab.watch("/api/v1/watch/namespaces/default/configmaps", accept=TABLE)
     put(lab, "a")
     put(lab, "b")
-    tables = [obj for _, obj in events(watch)]
+    tables = [obj for _unused, obj in events(watch)]
     assert [table["rows"][0]["cells"][0] for table in tables] == ["a", "b"]
     assert [table["columnDefinitions"] is None for table in tables] == [False, True]
 
@@ -252,7 +252,7 @@ def test_a_closed_watch_hears_nothing(lab: Lab) -> None:
     watch.close()
     put(lab, "b")
     assert len(calls) == 1
-    assert [obj["metadata"]["name"] for _, obj in events(watch)] == ["a"]
+    assert [obj["metadata"]["name"] for _unused, obj in events(watch)] == ["a"]
 
 
 def test_long_lists_are_joins_of_what_is_encoded(velero: Lab) -> None:

@@ -99,7 +99,7 @@ def test_every_rule_counts_also_where_another_one_hits() -> None:
     faults = Faults()
     faults.add(Rule.parse("GET /", "500"))
     faults.add(Rule.parse("GET /", "503", nth=2))
-    kinds = [rule.kind if rule else None for rule in (faults.decide("GET", "/") for _ in range(3))]
+    kinds = [rule.kind if rule else None for rule in (faults.decide("GET", "/") for _unused in range(3))]
     assert kinds == ["500", "503", None]
 
 
@@ -131,7 +131,7 @@ def test_carried_out_but_the_answer_is_lost(edge: Edge, core: Core) -> None:
 
 def test_slow_and_latency_are_left_to_the_driver(edge: Edge) -> None:
     edge.faults.add(Rule.parse("GET /", "slow", seconds=7))
-    assert [play(edge, Request("GET", "/api")).delay for _ in range(2)] == [7.05, 0.05]
+    assert [play(edge, Request("GET", "/api")).delay for _unused in range(2)] == [7.05, 0.05]
 
 
 @pytest.mark.parametrize(("kind", "told"), [("job-failed", "failed"), ("job-failed-silent", "silent"), ("job-lost", "lost")])

@@ -140,7 +140,7 @@ def test_hang_takes_connections_and_answers_nothing(lab: LiveLab) -> None:
 def test_drop_lets_connects_time_out_and_counts_nothing_of_its_own(lab: LiveLab) -> None:
     before = len(lab.log("osaka", "connection")) + len(lab.log("osaka", "connection", "peer"))
     assert lab.run("drop", "osaka", "--only", "kubernetes") == {"osaka-kubernetes": "dropped"}
-    for _ in range(2):
+    for _unused in range(2):
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             connect(lab, "osaka-kubernetes")
@@ -191,7 +191,7 @@ def test_the_link_can_be_cut_alone(lab: LiveLab) -> None:
 @pytest.mark.parametrize(("kind", "status"), [("500", 500), ("503", 503), ("401", 401)])
 def test_faults_answer_wrongly_once(lab: LiveLab, kind: str, status: int) -> None:
     lab.run("fault", "tokyo", "--match", "GET /api/cluster$", "--kind", kind)
-    assert [lab.request("tokyo", "ontap", *CLUSTER)[0] for _ in range(2)] == [status, 200]
+    assert [lab.request("tokyo", "ontap", *CLUSTER)[0] for _unused in range(2)] == [status, 200]
 
 
 @pytest.mark.parametrize(("kind", "error"), [("reset", ConnectionResetError), ("executed", ConnectionResetError), ("drop", TimeoutError)])
@@ -233,7 +233,7 @@ def test_records_are_written_and_read_also_from_a_dead_site(lab: LiveLab) -> Non
     assert len(volumes) >= 3
     for volume in volumes.values():
         found = volume["records"]
-        assert [number for number, _ in found["records"]] == list(range(1, found["last"] + 1))
+        assert [number for number, _unused in found["records"]] == list(range(1, found["last"] + 1))
         assert found["missing"] == []
         assert len(volume["sha256"]) == 64
     assert lab.run("read", "osaka", "app1") == {}
@@ -258,7 +258,7 @@ def test_backups_and_mirrors_go_from_site_to_site(tmp_path: Path) -> None:
         assert done["state"] == "success"
         assert done["snapshot"] == hand.do("osaka", "GET", f"{path}?fields=exported_snapshot")["exported_snapshot"]
         operations = [(entry["operation"], entry["object"]) for entry in lab.run("log", "osaka") if entry["event"] == "operation"]
-        assert [name for name, _ in operations] == ["initialize", "transfer"], operations
+        assert [name for name, _unused in operations] == ["initialize", "transfer"], operations
         assert "tokyo" not in {entry["part"][:5] for entry in lab.log("osaka", "connection")}
         seen = lab.request("osaka", "kubernetes", "GET", f"/apis/ark.heptio.com/v1/namespaces/heptio-ark/backups/{backup['name']}")
         assert seen[1]["status"]["phase"] == "Completed"

@@ -37,7 +37,7 @@ def test_an_expired_one_is_refused_as_expired(tmp_path: Path) -> None:
 def test_another_authority_is_not_trusted(tmp_path: Path) -> None:
     stranger = tmp_path / "stranger.pem"
     stranger.write_bytes(Authority().pem)
-    with tls_server(tmp_path) as (port, _), pytest.raises(ssl.SSLCertVerificationError, match="verify failed"):
+    with tls_server(tmp_path) as (port, _unused), pytest.raises(ssl.SSLCertVerificationError, match="verify failed"):
         handshake(port, stranger)
 
 

@@ -165,7 +165,7 @@ def test_a_failover_by_hand_saves_what_was_transferred(pair: PocketLab) -> None:
     for name, volume in saved.items():
         assert (volume["records"]["first"], volume["records"]["last"], volume["records"]["missing"]) == (1, transferred, []), name
         assert lost[name]["records"]["last"] == written == transferred + 5
-        assert [number for number, _ in lost[name]["records"]["records"]] == list(range(1, written + 1))
+        assert [number for number, _unused in lost[name]["records"]["records"]] == list(range(1, written + 1))
 
 
 @pytest.mark.parametrize("befall", ["kill", "hang", "drop"])

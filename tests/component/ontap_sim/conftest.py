@@ -120,7 +120,7 @@ class Pair:
     def run(self, seconds: float) -> None:
         """Let time pass, from one due moment to the next."""
         end = self.clock.now() + seconds
-        for _ in range(100000):
+        for _unused in range(100000):
             due = [found for name in self.clusters if (found := now(self.clusters[name].tick())) is not None]
             coming = min((moment for moment in due if moment > self.clock.now()), default=end)
             if any(moment <= self.clock.now() for moment in due):

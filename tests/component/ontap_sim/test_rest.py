@@ -257,7 +257,7 @@ def test_a_peer_that_hangs_stalls_only_what_is_about_it() -> None:
         await asyncio.wait_for(cluster.tick(), 10)
         assert (await asyncio.wait_for(cluster.handle(Request("GET", "/api/svm/svms", {}, headers)), 10)).status == 200
         about = asyncio.ensure_future(cluster.handle(Request("GET", "/api/svm/peers", {}, headers)))
-        done, _ = await asyncio.wait([about], timeout=0.05)
+        done, _unused = await asyncio.wait([about], timeout=0.05)
         assert not done
         hung.set()
         assert (await asyncio.wait_for(about, 10)).json()["num_records"] == 1

@@ -269,7 +269,7 @@ def _broken_off(uuid: str) -> Any:
 
 
 def _until(resource: Any, state: str) -> None:
-    for _ in range(100):
+    for _unused in range(100):
         resource.get(fields="*")
         if resource.state == state:
             return
@@ -292,7 +292,7 @@ def test_netapp_ontap_library_lives_the_whole_life(sites: Sites) -> None:
         mirror.patch()
         _until(mirror, "snapmirrored")
         ontap.SnapmirrorTransfer(mirror.uuid).post()
-        for _ in range(100):
+        for _unused in range(100):
             transfers = list(ontap.SnapmirrorTransfer.get_collection(mirror.uuid, fields="*"))
             if {transfer.state for transfer in transfers} == {"success"}:
                 break

@@ -80,5 +80,5 @@ def test_a_program_is_killed_when_its_keeper_is_cancelled(tmp_path: Path) -> Non
 
 
 def test_a_free_port_can_be_listened_on_at_once() -> None:
-    ports = {children.free_port() for _ in range(5)}
+    ports = {children.free_port() for _unused in range(5)}
     assert all(1024 <= port < 65536 for port in ports)

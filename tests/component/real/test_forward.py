@@ -63,7 +63,7 @@ def test_head_keeps_the_length_that_it_asks_for() -> None:
     async def head(raw: web.BaseRequest) -> web.StreamResponse:
         return web.Response(headers={"Content-Length": "1234"})
 
-    answer, _ = behind(head, lambda forward: forward.handle(Request("HEAD", "/x")))
+    answer, _unused = behind(head, lambda forward: forward.handle(Request("HEAD", "/x")))
     assert (answer.headers["content-length"], answer.body) == ("1234", b"")
 
 

@@ -100,7 +100,7 @@ CASES: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "variable"), CASES, ids=[f"{path}={value!r}"[:60] for path, value, _ in CASES])
+@pytest.mark.parametrize(("path", "value", "variable"), CASES, ids=[f"{path}={value!r}"[:60] for path, value, _unused in CASES])
 def test_bad_input_names_the_variable(group: dict[str, Any], path: str, value: Any, variable: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse_group(with_value(group, path, value))

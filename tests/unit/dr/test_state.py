@@ -107,7 +107,8 @@ def test_every_observation_has_a_state_and_every_verb_an_answer() -> None:
         if len(svms) == 2 and all(svm and svm.writable for svm in svms):
             assert state.storage in (
                 Storage.SPLIT_BRAIN, Storage.UNKNOWN, Storage.UNPROTECTED, Storage.REPROTECTING, Storage.REPROTECTED, Storage.FAILING_BACK, Storage.PROTECTED,
-                                     Storage.DEGRADED, Storage.INITIALIZING, Storage.FAILING_OVER)
+                Storage.DEGRADED, Storage.INITIALIZING, Storage.FAILING_OVER,
+            )
         for verb, mode in (
             (Verb.SETUP, None), (Verb.FAILOVER, Mode.UNPLANNED), (Verb.FAILOVER, Mode.PLANNED), (Verb.REPROTECT, None), (Verb.FAILBACK, Mode.PLANNED),
             (Verb.FAILBACK, Mode.UNPLANNED), (Verb.TEARDOWN, None),
@@ -120,8 +121,8 @@ def test_every_observation_has_a_state_and_every_verb_an_answer() -> None:
 def test_setup_is_refused_wherever_the_destination_may_hold_data_of_its_own() -> None:
     for state in (
         Storage.FAILING_OVER, Storage.FAILED_OVER, Storage.FAILED_OVER_UNFENCED, Storage.SPLIT_BRAIN, Storage.REPROTECTING, Storage.REPROTECTED,
-        Storage.FAILING_BACK,
-                  Storage.FAILED_BACK, Storage.FAILED_BACK_UNFENCED, Storage.UNKNOWN):
+        Storage.FAILING_BACK, Storage.FAILED_BACK, Storage.FAILED_BACK_UNFENCED, Storage.UNKNOWN,
+    ):
         assert state in REFUSALS[(Verb.SETUP, None)]
 
 

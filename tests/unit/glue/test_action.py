@@ -235,3 +235,17 @@ def test_the_owner_of_a_lease_is_the_process_that_outlives_the_worker(stage: Sta
     pids: list[int] = []
     stage.phase("open", lambda params, env: pids.append(env.process().pid) or {})
     assert pids == [os.getppid()]
+
+
+def test_a_worker_whose_parent_was_killed_does_not_pass_the_lease_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lives on until its task ends; the next run must see at its first look that the owner is dead."""
+    pids: list[int] = []
+    parent = os.getppid()
+
+    def killed(params: Any, env: Any) -> dict[str, Any]:
+        monkeypatch.setattr(os, "getppid", lambda: 1)
+        pids.append(env.process().pid)
+        return {}
+
+    stage.phase("open", killed)
+    assert pids == [parent]

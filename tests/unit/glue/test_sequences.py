@@ -73,7 +73,7 @@ def assert_same(driven: list[tuple[str, dict[str, Any]]], played: list[tuple[str
 
 @pytest.mark.parametrize(("role", "driver"), [
     ("setup", drivers.setup_tasks), ("fence", drivers.fence_tasks), ("failover", drivers.planned_tasks), ("reprotect", drivers.reprotect_tasks),
-    ("failback", drivers.failback_tasks),
+    ("failback", drivers.failback_tasks), ("teardown", drivers.teardown_tasks),
 ])
 def test_the_driver_does_what_the_role_does(role: str, driver: Callable[..., Iterator[drivers.Task]]) -> None:
     assert_same(list(driver(GROUP)), list(role_tasks(role)))

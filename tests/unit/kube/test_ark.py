@@ -349,7 +349,7 @@ def test_damaged_contents(cut: int) -> None:
         BackupContents.from_bytes("b1", tarball(HELD)[:cut])
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"not a tarball" * 100), gzip.decompress(tarball(HELD))[:700]])
+@pytest.mark.parametrize("data", [gzip.compress(b"not a tarball" * 100), gzip.decompress(tarball(HELD))[:700]], ids=["no tarball", "cut off"])
 def test_contents_that_are_no_tarball(data: bytes) -> None:
     with pytest.raises(ApiError, match="damaged|cut short"):
         BackupContents.from_bytes("b1", data)

@@ -144,7 +144,7 @@ BAD_ENDS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("status", BAD_ENDS)
 def test_a_backup_that_did_not_end_well_is_a_failure_also_when_seen_again(api: FakeApi, status: dict[str, Any]) -> None:
     server(api, "backups", status)
-    for _ in range(2):
+    for _unused in range(2):
         with pytest.raises(JobFailed, match=status["phase"]):
             ark_backup.run(backup(), world(api))
 

@@ -48,7 +48,7 @@ def test_items_by_label(client: KubeClient, api: FakeApi) -> None:
 def test_expired_list_is_begun_anew_without_repeats(client: KubeClient, api: FakeApi) -> None:
     fill(api, 5)
     listed = client.items(CONFIGMAPS, limit=2)
-    first = [next(listed)["metadata"]["name"] for _ in range(2)]
+    first = [next(listed)["metadata"]["name"] for _unused in range(2)]
     api.fail.append(("GET", CONFIGMAPS, status(410, "Expired", "too old")))
     rest = [item["metadata"]["name"] for item in listed]
     assert first + rest == [f"c{number:03}" for number in range(5)]
@@ -139,7 +139,7 @@ def test_an_answer_that_is_no_json_is_no_answer(api: FakeApi) -> None:
 
 
 def test_discovery_reads_only_the_groups_needed_and_only_once(client: KubeClient, api: FakeApi) -> None:
-    for _ in range(2):
+    for _unused in range(2):
         found = client.resource("deployments.apps")
         assert found is not None
         assert found.path("app1", "web") == "/apis/apps/v1/namespaces/app1/deployments/web"
@@ -164,13 +164,13 @@ def test_allowed_asks_the_server(client: KubeClient) -> None:
 )
 def test_status_objects_become_typed_errors(code: int, kind: type[KubedrError]) -> None:
     error = error_from(status(code, "", "because"), "Kubernetes osaka", "GET /x")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert "Kubernetes osaka: GET /x: because" in str(error)
 
 
 @pytest.mark.parametrize("text", ["exceeded quota: pods", "namespace app1 is being terminated"])
 def test_a_full_quota_is_no_matter_of_rights(text: str) -> None:
-    assert type(error_from(status(403, "Forbidden", text), "", "")) is ApiError
+    assert error_from(status(403, "Forbidden", text), "", "").__class__ is ApiError
 
 
 def ensure_map(client: KubeClient, check_mode: bool = False) -> tuple[Any, bool]:

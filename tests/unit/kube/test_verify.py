@@ -36,7 +36,7 @@ def standing(api: FakeApi) -> FakeApi:
     """Everything as the backup holds it, and one ready pod."""
     for (kind, namespace, name), manifest in HELD.items():
         base = PATHS.get(kind, "/api/v1") + (f"/namespaces/{namespace}" if namespace else "")
-        api.put(f"{base}/{kind.split('.')[0]}/{name}", manifest)
+        api.put(f"{base}/{kind.partition('.')[0]}/{name}", manifest)
     pod(api, True)
     return api
 

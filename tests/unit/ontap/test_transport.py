@@ -189,7 +189,7 @@ def test_a_listener_that_accepts_nobody_is_unreachable() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        fillers = [socket.socket() for _ in range(3)]
+        fillers = [socket.socket() for _unused in range(3)]
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
