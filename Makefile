@@ -16,7 +16,7 @@ ENV := env -u ANSIBLE_CONFIG PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_
 REQUIREMENTS := $(wildcard requirements/*.txt)
 GATES := ruff licences mypy changelog docs-lint units sanity ansible-lint importer
 
-.PHONY: demo circle test bench matrix e2e real-lab stage artifact clean help $(GATES)
+.PHONY: demo circle test bench matrix histories e2e real-lab stage artifact clean help $(GATES)
 
 help:
 	@echo "make demo    both sites on this machine, two groups set up, the primary killed, failed over, and proven"
@@ -24,6 +24,7 @@ help:
 	@echo "make circle  out and home again, twice, in three ways, with FlexVols and FlexGroups, compared by hash at every stop"
 	@echo "make bench   against the best playbook of stock modules, and with realistic latencies"
 	@echo "make e2e     the same circle on real Kubernetes and real Velero, without Docker; make real-lab leaves two such sites running"
+	@echo "make histories  10,000 seeded walks over verbs, kills, faults and lost sites, each checked against the safety laws"
 	@echo "make matrix  every API call failed once in every way; the run killed before and after every write"
 
 .venv/ready: $(REQUIREMENTS) $(wildcard lab/pyproject.toml)
@@ -52,6 +53,9 @@ circle: stage
 
 bench: stage
 	@$(ENV) $(BIN)/python bench/run.py
+
+histories: stage
+	@$(ENV) $(BIN)/python -m ansible_collections.kubedr.ontap.tests.histories --count $(or $(COUNT),10000) --processes 2
 
 matrix: stage
 	@KUBEDR_MATRIX=all $(ENV) $(BIN)/python -m pytest -n 2 tests/matrix

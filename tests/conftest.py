@@ -8,5 +8,9 @@ from __future__ import annotations
 import os
 
 from ansible.plugins.loader import init_plugin_loader
+from hypothesis import settings
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("kubedr", deadline=None)
+settings.load_profile("kubedr")
 init_plugin_loader([path for path in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":") if path])

@@ -85,5 +85,5 @@ def test_every_role_depends_on_the_contract(role: str) -> None:
 def test_every_variable_of_a_group_reaches_the_modules() -> None:
     options = load(ROOT / "roles" / "dr" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     group = load(ROOT / "roles" / "dr" / "vars" / "main.yml")["dr_group"]
-    run_options = {"dr_mode", "dr_require", "dr_fence", "dr_fence_statement", "dr_backup", "dr_accept_loss", "dr_teardown_consent"}
+    run_options = {"dr_mode", "dr_require", "dr_fence", "dr_fence_statement", "dr_backup", "dr_accept_loss", "dr_teardown_consent", "dr_hooks"}
     assert {f"dr_{key}" for key in group} - {"dr_name"} == set(options) - run_options

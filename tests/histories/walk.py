@@ -121,8 +121,8 @@ class History:
         )
         ended.order = order
         self.last = ended
-        self.tell(f"{run_id} {'green' if ended.error is None else f'{type(ended.error).__name__}: {ended.error}'.splitlines()[0][:220]}{f'; rollback {ended.undone}' if ended.undone else ''}"
-                  f"{f'; hit {ended.hit}' if ended.hit else ''}")
+        end = "green" if ended.error is None else f"{type(ended.error).__name__}: {ended.error}".splitlines()[0][:220]
+        self.tell(f"{run_id} {end}{f'; rollback {ended.undone}' if ended.undone else ''}{f'; hit {ended.hit}' if ended.hit else ''}")
         self.judge(ended, before)
         return ended
 

@@ -20,7 +20,9 @@ BUILT_IN = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationCon
 
 def raisers(client: KubeClient, namespaces: Iterable[str]) -> list[str]:
     """One line each: autoscalers, what an operator of its own makes, and CronJobs. What the user may not list is said to be unknown."""
-    return sorted({line for namespace in namespaces for line in [*_autoscalers(client, namespace), *_made_by_operators(client, namespace), *_cron_jobs(client, namespace)]})
+    return sorted({
+        line for namespace in namespaces for line in [*_autoscalers(client, namespace), *_made_by_operators(client, namespace), *_cron_jobs(client, namespace)]
+    })
 
 
 def _autoscalers(client: KubeClient, namespace: str) -> Iterator[str]:

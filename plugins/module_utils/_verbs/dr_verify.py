@@ -15,7 +15,7 @@ from .._argspec import GROUP, ArgumentSpec
 from .._dr.config import parse_group
 from .._env import Env
 from .._errors import KubedrError, Refused
-from . import failover, objects
+from . import dr_verify_core, failover, objects
 from .connect import Side
 from .walk import Run
 
@@ -40,7 +40,8 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
         raise Refused("no_backup", "no backup is named and the record of the group has none", operation="verify", obj=config.name, advice="Name one.")
     result = objects.verification(walk, view, backup).as_dict()
     if not result["verified"]:
+        wrong = dr_verify_core.problems(result, ())
         raise KubedrError(
-            f"not as the backup holds it: {objects.problems(result, ())}", operation="verify", obj=backup, system=walk.destination.kube.system, seen=result,
+            f"not as the backup holds it: {wrong}", operation="verify", obj=backup, system=walk.destination.kube.system, seen=result,
         )
     return {"changed": False, "steps": [], "verification": result}

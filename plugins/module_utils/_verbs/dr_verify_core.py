@@ -11,7 +11,7 @@ not fit is kept.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -233,3 +233,14 @@ def _claim_problems(volume: ClaimVolume, backup: Objects, kept: _Kept, writable:
         yield "its volume is not on the SVM"
     elif writable is not None and volume.volume not in writable:
         yield f"volume {volume.volume} is not online and writable"
+
+
+def problems(result: Mapping[str, Any], left_out: Iterable[str]) -> str:
+    """The first few things that are wrong, for a message."""
+    parts = [
+        *(f"{entry['object']} differs at {', '.join(entry['paths'][:3])}" for entry in result["differing"]),
+        *(f"{name} is missing" for name in result["missing"]),
+        *result["not_ready"], *(f"{check['claim']}: {problem}" for check in result["claims"] for problem in check["problems"]),
+        *(f"{label} was left out" for label in left_out),
+    ]
+    return "; ".join(parts[:8]) + (f"; and {len(parts) - 8} more" if len(parts) > 8 else "")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,15 +14,14 @@ from typing import Any
 from .._dr import choice, pvs, scope
 from .._dr.compare import Context
 from .._dr.failover import View
-from .._dr.labels import matches, parse_selector
 from .._dr.manifests import CRDS, stripped, text_of
 from .._dr.statement import instant, parse_instant
 from .._dr.words import Objects
 from .._errors import KubedrError, Refused, WaitTimeout
 from .._kube import backups, locations, restores, volumes, workloads
 from .._kube.contents import BackupContents
-from .._kube.objects import ensure_namespace, ensure_present
-from . import dr_verify_core
+from .._kube.objects import ensure_namespace
+from . import claims, dr_verify_core
 from .walk import Run
 
 MOST_ATTEMPTS = 5
@@ -176,11 +175,11 @@ def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.Clai
     spec = dict(plan.restore_spec)
     if not ark.dialect.scoped_restore:
         spec["includeClusterResources"] = False
-        run.step("volumes_elsewhere", "what does not lie on the SVM, as Ark restores it", lambda: _elsewhere(run, held, found))
+        run.step("volumes_elsewhere", "what does not lie on the SVM, as Ark restores it", lambda: claims.elsewhere(run, held, found))
     if (view.record.get("objects") or {}).get("left_out"):
-        spec = _without_claims(run, held, found, spec)
+        spec = claims.without_claims(run, held, found, spec)
     elif run.config.label_selector:
-        run.step("claims_by_name", "claims that the selector does not name, and selected objects mount", lambda: _unselected(run, held, found))
+        run.step("claims_by_name", "claims that the selector does not name, and selected objects mount", lambda: claims.unselected(run, held, found))
     return step1, run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
 
 
@@ -194,7 +193,7 @@ def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple
         some = [(needed, manifest) for needed, manifest in todo if _rank(needed.key[0]) == rank]
         kube.resources({needed.key[0].partition(".")[2] for needed, _manifest in some})
         run.renew(run.destination)
-        words = run.env.together([partial(_create_absent, run, needed.key[0], manifest) for needed, manifest in some])
+        words = run.env.together([partial(claims.create_absent, run, needed.key[0], manifest) for needed, manifest in some])
         seen.update(zip((str(needed) for needed, _manifest in some), words, strict=True))
     return seen, any(word == "created" for word in seen.values())
 
@@ -202,62 +201,6 @@ def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple
 def _rank(kind: str) -> int:
     """Definitions come before what they define, and roles before their bindings; objects of one rank do not need each other to be created."""
     return 0 if kind == CRDS else 2 if kind.endswith("bindings.rbac.authorization.k8s.io") else 1
-
-
-def _create_absent(run: Run, group_resource: str, manifest: dict[str, Any]) -> str:
-    run.renew(run.destination)
-    return "created" if ensure_present(run.destination.kube, group_resource, manifest)[1] else "there"
-
-
-def _elsewhere(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume]) -> tuple[dict[str, str], bool]:
-    """For a server whose Restore cannot be kept to the group's volumes: those off the SVM as it would restore them.
-
-    Retain: the volume as it was. Otherwise: the claim without its volume, to be provisioned anew.
-    """
-    seen = {}
-    for volume in [volume for volume in found if not volume.on_svm]:
-        if volume.manifest is not None and not volume.reprovisioned:
-            seen[volume.pv] = _create_absent(run, "persistentvolumes", dict(volume.manifest))
-            continue
-        claim = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
-        if claim is not None:
-            ensure_namespace(run.destination.kube, volume.namespace)
-            fresh = _claim(claim)
-            fresh["spec"].pop("volumeName", None)
-            seen[f"{volume.namespace}/{volume.claim}"] = _create_absent(run, "persistentvolumeclaims", fresh)
-    return seen, any(word == "created" for word in seen.values())
-
-
-def _claim(manifest: dict[str, Any]) -> dict[str, Any]:
-    """As it can be created again: without the marks of its binding."""
-    fresh = stripped(manifest)
-    kept = {key: text for key, text in (fresh["metadata"].pop("annotations", None) or {}).items() if key not in pvs.DROPPED_ANNOTATIONS}
-    fresh["metadata"]["annotations"] = kept
-    return fresh
-
-
-def _unselected(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume]) -> tuple[dict[str, str], bool]:
-    """A Restore with a selector leaves them out; made here, they are there before whatever mounts them is."""
-    selector, seen = parse_selector(run.config.label_selector), {}
-    for volume in found:
-        manifest = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
-        if manifest is not None and not matches(selector, manifest["metadata"].get("labels") or {}):
-            fresh = _claim(manifest)
-            if not volume.on_svm and volume.reprovisioned:
-                fresh["spec"].pop("volumeName", None)
-            ensure_namespace(run.destination.kube, volume.namespace)
-            seen[f"{volume.namespace}/{volume.claim}"] = _create_absent(run, "persistentvolumeclaims", fresh)
-    return seen, "created" in seen.values()
-
-
-def _without_claims(run: Run, held: BackupContents, found: Iterable[pvs.ClaimVolume], spec: dict[str, Any]) -> dict[str, Any]:
-    """Ark cannot leave out single claims: so the Restore leaves out all, and those that have their volume are made here."""
-    for volume in found:
-        manifest = held.get("persistentvolumeclaims", volume.namespace, volume.claim)
-        if volume.meets_data and manifest is not None:
-            ensure_namespace(run.destination.kube, volume.namespace)
-            _create_absent(run, "persistentvolumeclaims", _claim(manifest))
-    return {**spec, "excludedResources": ["persistentvolumeclaims", "persistentvolumes"]}
 
 
 def _restore_namespaces(run: Run, view: View, spec: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -363,8 +306,9 @@ def verify(run: Run, view: View) -> dict[str, Any]:
     left_out = (view.record.get("objects") or {}).get("left_out") or ()
     if not result["verified"] or left_out:
         mark(run, state=str(Objects.RESTORED))
+        wrong = dr_verify_core.problems(result, left_out)
         raise KubedrError(
-            f"not as the backup holds it: {problems(result, left_out)}", system=kube.system, operation="verify", obj=_backup_name(view), seen=result,
+            f"not as the backup holds it: {wrong}", system=kube.system, operation="verify", obj=_backup_name(view), seen=result,
             advice="Everything else serves. Mend what is named and run failover again: it verifies anew.",
         )
 
@@ -374,17 +318,6 @@ def verify(run: Run, view: View) -> dict[str, Any]:
 
     run.step("verified", "record that it is verified", lambda: (run.update(run.destination, change)["verified"], True))
     return {"verification": result}
-
-
-def problems(result: Mapping[str, Any], left_out: Iterable[str]) -> str:
-    """The first few things that are wrong, for a message."""
-    parts = [
-        *(f"{entry['object']} differs at {', '.join(entry['paths'][:3])}" for entry in result["differing"]),
-        *(f"{name} is missing" for name in result["missing"]),
-        *result["not_ready"], *(f"{check['claim']}: {problem}" for check in result["claims"] for problem in check["problems"]),
-        *(f"{label} was left out" for label in left_out),
-    ]
-    return "; ".join(parts[:8]) + (f"; and {len(parts) - 8} more" if len(parts) > 8 else "")
 
 
 def check_still_whole(run: Run) -> None:

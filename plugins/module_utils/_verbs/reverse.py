@@ -109,10 +109,9 @@ def reverse_phase(run: Run) -> dict[str, Any]:
     relation = relation_back(run)
     if in_step(relation):
         return {}
-    if relation is not None and relation.state == "snapmirrored":
-        mirror = relation
+    if relation is not None and relation.state in ("snapmirrored", "paused"):
         if not run.env.check_mode:
-            run.step("resync", run.config.source_svm, lambda: _wait_in_step(run, mirror))
+            _bring_in_step(run, relation)
         return {}
     loss = measure(run)
     run.env.reporter.note(loss=loss.as_dict(), message="\n".join(loss.sentences()))
@@ -219,8 +218,17 @@ def _resync(run: Run, relation: Relationship) -> tuple[Any, bool]:
     return {"state": done.state, "healthy": done.healthy, "snapshot": done.exported_snapshot, "at": instant(run.source.ontap.server_time)}, changed
 
 
+def _bring_in_step(run: Run, relation: Relationship) -> None:
+    for side in (run.destination, run.source):
+        run.take_lease(side)
+    run.guard(run.destination)
+    run.step("resync", run.config.source_svm, lambda: _wait_in_step(run, relation))
+
+
 def _wait_in_step(run: Run, relation: Relationship) -> tuple[Any, bool]:
     """A resync that a killed run began is watched to its end; a mirror that is paused or fell behind gets one transfer."""
+    if relation.state == "paused":
+        relation, _changed = snapmirror.resume(run.source.ontap, relation, run.config.timeouts["transfer"])
     if not relation.transferring():
         done, _changed = snapmirror.transfer(run.source.ontap, relation, run.config.timeouts["baseline"], lambda seen: _look(run, seen))
         return {"state": done.state, "healthy": done.healthy}, True

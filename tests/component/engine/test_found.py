@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
+from ansible_collections.kubedr.ontap.tests.matrix.ends import record_of
+from kubedr_lab.pocket import LabRefused
 
 from .conftest import World
 from .test_failover import listed
@@ -66,3 +68,19 @@ def test_the_note_of_a_fence_is_no_difference_and_does_not_stay(world: World) ->
         assert found
         assert not [item["metadata"]["name"] for item in found if "kubedr.ontap/replicas" in (item["metadata"].get("annotations") or {})]
         assert all(item["spec"]["replicas"] for item in found)
+
+
+def test_a_mirror_that_fell_behind_is_brought_in_step_under_the_lease(world: World) -> None:
+    world.planned()
+    world.reprotect()
+    world.pocket.drop("osaka", "link")
+    with pytest.raises(LabRefused):
+        world.pocket.transfer("app1")
+    assert world.state()["storage"] == "reprotecting"
+    with pytest.raises(KubedrError):
+        world.reprotect()
+    assert record_of(world.pocket, "osaka", "app1")["lease"]["verb"] == "reprotect"
+    world.pocket.start("osaka", "link")
+    world.pocket.run(90)
+    world.reprotect()
+    assert world.state()["storage"] == "reprotected"

@@ -18,8 +18,12 @@ from ansible_collections.kubedr.ontap.tests.support.pocket import PocketKube, po
 from .conftest import World
 
 
-def create(world: World, path: str, body: dict[str, Any]) -> None:
-    assert PocketKube(world.pocket, "tokyo").send(Request("POST", path, body=body)).status == 201
+def create(world: World, path: str, body: dict[str, Any]) -> str:
+    """Returns the new object's uid."""
+    answer = PocketKube(world.pocket, "tokyo").send(Request("POST", path, body=body))
+    assert answer.status == 201
+    assert isinstance(answer.body, dict)
+    return str(answer.body["metadata"]["uid"])
 
 
 def template(name: str) -> dict[str, Any]:
@@ -30,9 +34,12 @@ def furnish(world: World) -> None:
     """An autoscaler, a set that an operator makes, and a CronJob."""
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     create(world, "/apis/autoscaling/v2/namespaces/app1/horizontalpodautoscalers", {
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3},
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3},
     })
-    owner = {"apiVersion": "example.com/v1", "kind": "Database", "name": "orders", "uid": "00000000-0000-0000-0000-000000000007", "controller": True}
+    # any object of a kind that is none of Kubernetes' own controllers will do: the lab has no operator with a definition of its own
+    uid = create(world, "/api/v1/namespaces/app1/configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "orders"}})
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "orders", "uid": uid, "controller": True}
     create(world, "/apis/apps/v1/namespaces/app1/statefulsets", {
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "orders", "ownerReferences": [owner]},
         "spec": {"replicas": 0, "serviceName": "orders", "selector": {"matchLabels": {"is": "orders"}}, "template": template("orders")},
@@ -50,7 +57,7 @@ def test_they_are_named_in_progress_and_evidence(world: World) -> None:
     assert step["changed"] is False
     lines = step["seen"]
     assert [line for line in lines if line.startswith("HorizontalPodAutoscaler app1/web scales Deployment web")]
-    assert [line for line in lines if line.startswith("statefulsets.apps/app1/orders is made by Database/orders")]
+    assert [line for line in lines if line.startswith("statefulsets.apps/app1/orders is made by ConfigMap/orders")]
     assert [line for line in lines if line.startswith("cronjobs.batch/app1-batch/nightly") and "suspended" in line]
     assert all(f"scale_down: {line}" in world.report.lines for line in lines)
     (cron,) = [item for _key, item in entries(world.pocket, "tokyo", "kubernetes", "kube.cronjobs.batch")]
@@ -65,7 +72,7 @@ def test_nothing_is_said_where_there_is_nothing(world: World) -> None:
 def test_how_many_there_were_is_noted_on_each_and_taken_away_again(world: World) -> None:
     def notes() -> dict[str, str | None]:
         found = entries(world.pocket, "tokyo", "kubernetes", "kube.deployments.apps")
-        return {key: (item["metadata"].get("annotations") or {}).get("kubedr.ontap/replicas") for key, item in found}
+        return {key: (item["metadata"].get("annotations") or {}).get("kubedr.ontap/replicas") for key, item in found if key.startswith("app1")}
 
     world.fence()
     assert notes() == {"app1/web": "2", "app1-batch/reports": "1"}

@@ -31,7 +31,7 @@ CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
     ("nothing yet", storage(state=""), SOURCE_UP, None, Storage.UNPROTECTED),
     ("empty destination", storage(), SOURCE_UP, None, Storage.UNPROTECTED),
     ("destination with data, unexplained", storage(state="running", subtype="default"), SOURCE_UP, None, Storage.UNKNOWN),
-    ("destination with data, released", storage(state="running", subtype="default"), SOURCE_UP, {"released": True}, Storage.UNPROTECTED),
+    ("destination with data, released", storage(state="running", subtype="default"), SOURCE_UP, {"epoch": 2, "released": {"epoch": 2}}, Storage.UNPROTECTED),
     (
         "destination with data, reprotect under way", storage(state="running", subtype="default"), SOURCE_DOWN, {"epoch": 2, "reprotect": {"epoch": 2}},
         Storage.REPROTECTING,
@@ -87,7 +87,7 @@ def every_observation() -> Any:
     )]
     svms = [("", "default"), *itertools.product(("running", "stopped", "starting", "stopping"), ("default", "dp_destination"))]
     sides = [NOT_ASKED, DEAD, *(storage("x", state, subtype, incoming) for (state, subtype), incoming in itertools.product(svms, relations))]
-    records = [None, INTENT, PROOF, STATED, {"epoch": 2, "run": {"verb": "failback", "epoch": 2}}, {"epoch": 2, "reprotect": {"epoch": 2}}, {"released": True}]
+    records = [None, INTENT, PROOF, STATED, {"epoch": 2, "run": {"verb": "failback", "epoch": 2}}, {"epoch": 2, "reprotect": {"epoch": 2}}, {"epoch": 2, "released": {"epoch": 2}}]
     return itertools.product(sides, sides[:2] + sides[2::7], records)
 
 
