@@ -27,9 +27,8 @@ def play(folder: Path, hooks: Any, *arguments: str) -> subprocess.CompletedProce
     (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     options = ["-e", json.dumps({"dr_hooks": {"after_verify": hooks}}), *arguments]
     env = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "False", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False", "ANSIBLE_ROLES_PATH": str(folder / "roles")}
-    return subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", *options, str(folder / "play.yml")], cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False,
-    )
+    command = [sys.executable, "-m", "ansible", "playbook", *options, str(folder / "play.yml")]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.fixture

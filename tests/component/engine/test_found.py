@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
 from ansible_collections.kubedr.ontap.tests.matrix.ends import record_of
+
 from kubedr_lab.pocket import LabRefused
 
 from .conftest import World

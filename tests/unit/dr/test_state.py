@@ -87,7 +87,8 @@ def every_observation() -> Any:
     )]
     svms = [("", "default"), *itertools.product(("running", "stopped", "starting", "stopping"), ("default", "dp_destination"))]
     sides = [NOT_ASKED, DEAD, *(storage("x", state, subtype, incoming) for (state, subtype), incoming in itertools.product(svms, relations))]
-    records = [None, INTENT, PROOF, STATED, {"epoch": 2, "run": {"verb": "failback", "epoch": 2}}, {"epoch": 2, "reprotect": {"epoch": 2}}, {"epoch": 2, "released": {"epoch": 2}}]
+    going_home = {"epoch": 2, "run": {"verb": "failback", "epoch": 2}}
+    records = [None, INTENT, PROOF, STATED, going_home, {"epoch": 2, "reprotect": {"epoch": 2}}, {"epoch": 2, "released": {"epoch": 2}}]
     return itertools.product(sides, sides[:2] + sides[2::7], records)
 
 
