@@ -16,6 +16,7 @@ from .._errors import ApiError, KubedrError, NotFound, Refused
 from .manifests import NAMESPACES, Objects
 from .pvs import ClaimVolume, SvmView, group_volumes
 
+WORKLOADS = ("deployments.apps", "statefulsets.apps", "replicasets.apps", "cronjobs.batch")
 MOST_LOOKED_INTO = 48
 """How many tarballs are fetched at most: at a backup every five minutes four hours, well beyond any transfer schedule."""
 
@@ -56,6 +57,8 @@ class Rules:
         now: the DR cluster's own clock, against which expiry is judged.
         svm: the DR SVM; None where volumes are not judged.
         scaled_down_at: when workloads were recorded and scaled down: a later backup holds them at zero.
+        since: when the side that serves was promoted: what its schedule wrote before that is of the time before it was away.
+        note: the annotation of a workload that fence scaled down: a backup that holds it at zero would bring it back at zero.
         named: the operator's choice, taken whatever it is.
         label_selector: of the group: claims that it leaves out are not judged.
     """
@@ -66,6 +69,8 @@ class Rules:
     svm: SvmView | None
     own: frozenset[str] = frozenset()
     scaled_down_at: datetime | None = None
+    since: datetime | None = None
+    note: str = ""
     named: str = ""
     label_selector: str = ""
 
@@ -161,6 +166,8 @@ def at_a_glance(backup: BackupLike, rules: Rules) -> str | None:
         return f"it expired at {backup.expires_at:%Y-%m-%dT%H:%M:%SZ}"
     if rules.scaled_down_at is not None and backup.name not in rules.own and backup.started_at >= rules.scaled_down_at:
         return f"it started after the workloads were scaled down at {rules.scaled_down_at:%Y-%m-%dT%H:%M:%SZ}"
+    if rules.since is not None and backup.name not in rules.own and backup.started_at < rules.since:
+        return f"it is of before {rules.since:%Y-%m-%dT%H:%M:%SZ}, when the side that serves was promoted"
     missing = [name for name in rules.namespaces if not _asked_for(name, backup)]
     return f"it was not asked to hold namespace {', '.join(missing)}" if missing else None
 
@@ -169,7 +176,7 @@ def _inside(backup: BackupLike, holds: Callable[[str], Objects], rules: Rules) -
     """The group's volumes in it, and why it can not be used all the same."""
     try:
         contents = holds(backup.name)
-        why = _lacks_namespace(contents, rules)
+        why = _lacks_namespace(contents, rules) or (None if backup.name in rules.own else _scaled_down(contents, rules))
         volumes = [] if why else group_volumes(contents, rules.namespaces, rules.svm or SvmView({}), rules.label_selector)
     except KubedrError as error:
         if not _about_the_backup(error):
@@ -193,6 +200,17 @@ def _lacks_namespace(contents: Objects, rules: Rules) -> str | None:
     held = {key[2] for key in contents.keys(NAMESPACES)}  # noqa: SIM118 - not a mapping
     missing = [name for name in rules.namespaces if name not in held]
     return f"it does not hold namespace {', '.join(missing)}" if missing else None
+
+
+def _scaled_down(contents: Objects, rules: Rules) -> str | None:
+    """Fence notes on each workload how many replicas it had: whoever carries the note and has none was written down while fenced."""
+    for kind in WORKLOADS if rules.note else ():
+        for key, manifest in contents.objects(kind):
+            spec = manifest.get("spec") or {}
+            noted = rules.note in (manifest["metadata"].get("annotations") or {})
+            if key[1] in rules.namespaces and noted and (spec.get("suspend") or spec.get("replicas") == 0):
+                return f"it was written while {kind} {key[1]}/{key[2]} was scaled down by fence"
+    return None
 
 
 def _asked_for(namespace: str, backup: BackupLike) -> bool:

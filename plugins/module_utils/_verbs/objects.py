@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -56,12 +57,21 @@ def choose(run: Run, view: View) -> dict[str, Any]:
     rules = choice.Rules(
         namespaces=run.config.namespaces, schedule=schedule_of(run, view), now=now, svm=svm_view(run, view), scaled_down_at=scaled,
         named=str(run.options.get("backup") or ""),
-        own=frozenset(filter(None, [str((view.record.get("planned") or {}).get("backup") or "")])), label_selector=run.config.label_selector,
+        own=frozenset(filter(None, [str((view.record.get(part) or {}).get(key) or "") for part, key in (("planned", "backup"), ("backup", "name"))])),
+        since=promoted_at(run, view), note=workloads.REPLICAS_NOTE, label_selector=run.config.label_selector,
     )
     picked = choice.choose(found, lambda name: contents(run, name), rules)
     for name, why in picked.skipped[:5]:
         run.env.reporter.progress(f"backup {name} is passed over: {why}")
     return picked.as_dict()
+
+
+def promoted_at(run: Run, view: View) -> datetime | None:
+    """When the side that serves was promoted, by its own clock; None where it serves since set-up. What it was restored from stands for the time before."""
+    promotion = view.record.get("run") or {}
+    if promotion.get("verb") in (None, run.verb) or promotion.get("epoch") != view.record.get("epoch"):
+        return None
+    return parse_instant(promotion.get("began"))
 
 
 def schedule_of(run: Run, view: View) -> str:

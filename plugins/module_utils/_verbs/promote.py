@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -166,16 +167,35 @@ def _rules_for(policy: ExportPolicy, view: View) -> list[ExportRule]:
             )
             for number, rule in enumerate(before, 1)
         ]
-    return wanted_rules(policy, tuple(sorted(view.wanted(policy.name))))
+    return wanted_rules(policy, tuple(sorted(view.wanted(policy.name))), view.record.get("source_nodes") or ())
 
 
-def wanted_rules(policy: ExportPolicy, clients: tuple[str, ...]) -> list[ExportRule]:
-    """One rule for each kind of access that the policy gave, with the new clients."""
-    kinds = dict.fromkeys((tuple(r.protocols), tuple(r.ro), tuple(r.rw), tuple(r.superuser)) for r in policy.rules)
+def wanted_rules(policy: ExportPolicy, clients: tuple[str, ...], nodes: Iterable[str] = ()) -> list[ExportRule]:
+    """The access that the other site's nodes had, for the new clients.
+
+    ONTAP takes the first rule that fits a client. So only the rules that let those nodes in count, if any does, and those that let write come first: a rule
+    for readers elsewhere must not make these clients readers.
+    """
+    theirs = [rule for rule in policy.rules if any(_lets_in(client, node) for client in rule.clients for node in nodes)] or list(policy.rules)
+    found = dict.fromkeys((tuple(r.protocols), tuple(r.ro), tuple(r.rw), tuple(r.superuser)) for r in theirs)
+    kinds = sorted(found, key=lambda kind: kind[2] in ((), ("never",), ("none",)))
     return [
         ExportRule(index=number, clients=clients, ro=ro, rw=rw, superuser=superuser, protocols=protocols)
         for number, (protocols, ro, rw, superuser) in enumerate(kinds, 1)
     ]
+
+
+def _lets_in(client: str, node: str) -> bool:
+    try:
+        return ipaddress.ip_address(node) in ipaddress.ip_network(client, strict=False)
+    except ValueError:  # a host name, domain or netgroup
+        return False
+
+
+def _seen_running(message: str) -> bool:
+    """ONTAP says that the partner runs, not that it could not find out."""
+    text = message.lower()
+    return "running" in text and not any(word in text for word in ("cannot", "could not", "unable", "determine", "unreachable", "contact"))
 
 
 def start(run: Run) -> tuple[Any, bool]:
@@ -207,7 +227,7 @@ def _start(run: Run, svm: Svm) -> bool:
     except (ApiError, JobFailed) as error:
         if not svms.refused_by_partner(error):
             raise
-        if "running" in error.message.lower():
+        if _seen_running(error.message):
             raise Refused(
                 "source_running", f"{run.destination.ontap.system} sees the source SVM running: {error.message}", operation="start SVM", obj=svm.name,
                 code=error.code,

@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
 from ansible_collections.kubedr.ontap.tests.matrix.ends import record_of
 
-from kubedr_lab.pocket import LabRefused
 
 from .conftest import World
 from .test_failover import listed
@@ -75,8 +74,7 @@ def test_a_mirror_that_fell_behind_is_brought_in_step_under_the_lease(world: Wor
     world.planned()
     world.reprotect()
     world.pocket.drop("osaka", "link")
-    with pytest.raises(LabRefused):
-        world.pocket.transfer("app1")
+    world.pocket.transfer("app1")
     assert world.state()["storage"] == "reprotecting"
     with pytest.raises(KubedrError):
         world.reprotect()
@@ -85,3 +83,35 @@ def test_a_mirror_that_fell_behind_is_brought_in_step_under_the_lease(world: Wor
     world.pocket.run(90)
     world.reprotect()
     assert world.state()["storage"] == "reprotected"
+
+
+def test_a_backup_of_the_time_away_is_not_taken_after_the_way_home(world: World) -> None:
+    """The first site's schedule went on while its workloads stood at zero; right after the way home its newest backup is one of those."""
+    world.fence()
+    world.failover()
+    world.pocket.run(400)
+    world.reprotect(accept_loss=accepted(world))
+    world.failback()
+    world.pocket.kill("tokyo")
+    result = world.failover(fence_statement=world.statement())[-1]
+    assert result["backup"]["name"].startswith("kubedr-app1-"), "what the way home was restored from"
+    assert result["state"]["objects"] == "verified"
+    assert all(item["spec"]["replicas"] for item in listed(world, "osaka", "/apis/apps/v1/namespaces/app1/deployments"))
+
+
+def accepted(world: World) -> dict[str, str]:
+    """The token that reprotect asks for."""
+    with pytest.raises(Refused) as error:
+        world.reprotect()
+    return {"app1": error.value.seen["token"]}
+
+
+def test_a_backup_of_a_fenced_group_is_passed_over_after_the_lift(world: World) -> None:
+    world.fence()
+    noted = world.pocket.backup("tokyo")
+    world.fence(how="lift")
+    world.pocket.run(130)
+    world.pocket.kill("tokyo")
+    result = world.failover(fence_statement=world.statement())[-1]
+    assert "scaled down by fence" in next(entry["reason"] for entry in result["backup"]["skipped"] if entry["name"] == noted)
+    assert all(item["spec"]["replicas"] for item in listed(world, "osaka", "/apis/apps/v1/namespaces/app1/deployments"))
