@@ -60,7 +60,7 @@ histories: stage
 matrix: stage
 	@KUBEDR_MATRIX=all $(ENV) $(BIN)/python -m pytest -n 2 tests/matrix
 
-# On real Kubernetes and real Velero, built from source on first use (about 25 minutes, kept in ~/.cache/kubedr-lab).
+# On real Kubernetes and real Velero, built from source on first use (about 20 minutes, kept in ~/.cache/kubedr-lab).
 e2e: stage
 	@$(ENV) KUBEDR_E2E=1 $(BIN)/python -m pytest -rs tests/e2e
 

@@ -17,6 +17,7 @@ from ansible_collections.kubedr.ontap.tests.e2e.real import ARK, CORE, RealLab, 
 ROLE = "/apis/rbac.authorization.k8s.io/v1/namespaces/velero/roles/kubedr"
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 EXCUSED = {
+    ("create", "namespaces"): "Velero makes the group's; Trident's stands", ("create", "customresourcedefinitions"): "only those that the site does not have",
     ("create", "persistentvolumeclaims"): "only where claims are left out of a restore",
     ("create", "volumeattributesclasses"): "no group of the lab has any", ("create", "runtimeclasses"): "no group of the lab has any",
     ("create", "ingressclasses"): "no group of the lab has any", ("create", "volumesnapshotclasses"): "no group of the lab has any",

@@ -69,7 +69,7 @@ def protected(kind: Kind) -> dict[str, Any]:
 def entries(lab: PocketLab, site: str, system: str, kind: str) -> Iterator[dict[str, Any]]:
     """Records of one kind out of a system's store, which outlives the system."""
     for _key, value in lab.parts[f"{site}-{system}"].store.items(kind):
-        yield json.loads(value) if isinstance(value, bytes) else value  # type: ignore[misc]
+        yield json.loads(value) if isinstance(value, bytes) else value
 
 
 def alive(lab: PocketLab, part: str) -> bool:

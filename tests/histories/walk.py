@@ -367,6 +367,16 @@ def wordless(history: History) -> None:
     history.order(Order(history.rng.choice(("failover", "failback")), "unplanned"))
 
 
+def half_a_night(history: History) -> None:
+    """Half of the site that serves is lost, and nobody says a word about it."""
+    if history.all_alive():
+        active = sites.newest_record(history.lab).get("active_site") or SOURCE
+        only = history.rng.choice(("ontap", "kubernetes"))
+        history.tell(f"kill {active} {only}")
+        history.lab.kill(active, only)
+        wordless(history)
+
+
 def rivalry(history: History) -> None:
     """A run stands still, and another takes over."""
     order = sane(history)
@@ -380,7 +390,8 @@ def late_lift(history: History) -> None:
 
 Moves = tuple[tuple[Callable[[History], None], float], ...]
 MOVES: Moves = (
-    (verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5), (wrong_word, 0.4), (wordless, 0.4), (rivalry, 0.4),
+    (verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5),
+    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (rivalry, 0.4),
     (late_lift, 0.4),
 )
 STEPS = 24

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.lease import TTL_SECONDS
-from ansible_collections.kubedr.ontap.tests.support.playbooks import Operator, Played
+from ansible_collections.kubedr.ontap.tests.support.playbooks import PATIENCE, Operator, Played
 
 GROUPS = ["app1", "app2"]
 
@@ -69,12 +69,21 @@ def protect(operator: Operator, groups: int) -> None:
 
 
 def write(operator: Operator, groups: list[str]) -> None:
-    """Some records to each group's volumes."""
+    """At least one more record in each volume of each group."""
+    before = {name: written(operator, name) for name in groups}
     for name in groups:
         operator.lab.run("write", name)
-    time.sleep(0.7)
+    end = time.monotonic() + PATIENCE
+    while any(written(operator, name) <= before[name] for name in groups):
+        assert time.monotonic() < end, "nothing is written"
+        time.sleep(0.1)
     for name in groups:
         operator.lab.run("write", name, "--stop")
+
+
+def written(operator: Operator, group: str) -> int:
+    """How many records every volume of the group holds at the source."""
+    return min(int(volume["records"]["count"]) for volume in operator.lab.run("read", "tokyo", group).values())
 
 
 def untouched(operator: Operator, group: str) -> dict[str, Any]:

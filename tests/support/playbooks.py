@@ -146,9 +146,9 @@ class Operator:
         return sorted((self.lab.path / "evidence").glob("*/*/run.json"))
 
     def new_runs(self, before: set[Path]) -> dict[str, dict[str, Any]]:
-        """Those written since, each valid against the schema."""
+        """The first one of each group since, each valid against the schema: a rival's, begun later, is not this run's."""
         found = {}
-        for path in set(self.journals()) - before:
+        for path in sorted(set(self.journals()) - before, reverse=True):
             document = json.loads(path.read_text(encoding="utf-8"))
             jsonschema.validate(document, SCHEMA)
             found[document["group"]] = document

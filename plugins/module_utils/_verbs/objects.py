@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from .._dr import choice, pvs, scope
+from .._dr import choice, pvs, scope, young
 from .._dr.compare import Context
 from .._dr.failover import View
 from .._dr.manifests import CRDS, stripped, text_of
@@ -108,6 +108,8 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
         Refused: one of that name stands there and leads elsewhere, or belongs to another claim; or its manifest is missing.
     """
     held = contents(run, _backup_name(view))
+    if told := young.warning(young.missed(held, parse_instant((view.record.get("backup") or {}).get("started_at")))):
+        run.env.reporter.progress(told)
     found = [volume for volume in pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector) if volume.on_svm]
     todo: list[tuple[pvs.ClaimVolume, pvs.PvAction]] = []
     meets = [volume for volume in found if volume.meets_data]
