@@ -21,7 +21,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failove
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.walk import Run
 
 from .sites import Kind
-from .walk import History, Moves, backup, half_a_night, late_lift, lose, mend, pass_time, rivalry, transfer, verb, write, wrong_word
+from .walk import History, Moves, cut_short, denied, half_a_night, late_lift, lose, mend, rivalry, verb, write, wrong_word
 
 Patch = tuple[Any, str, Any]
 CALM: Moves = ((verb, 8), (write, 5), (lose, 1), (mend, 3))
@@ -141,19 +141,22 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("any loss counts as none", (DESTROYED,), ((Loss, "nothing", property(lambda self: True)),), ((verb, 6), (write, 6), (lose, 3), (mend, 4))),
     Mutant(
         "half a proof, or one about another site, is taken", ("rests on proof",), ((failover, "proof_stands", _any_proof),),
-        ((half_a_night, 2), (mend, 1), (write, 2)),
+        ((half_a_night, 2), (mend, 1), (write, 2)), seed=2,
     ),
     Mutant(
         "a rollback after the break was sent", (TWO, NO_WAY, "rolled back"),
-        ((rollback, "break_sent_by", lambda record, verb: False), (rollback, "_broken", lambda run: False)),
+        ((rollback, "break_sent_by", lambda record, verb: False), (rollback, "_broken", lambda run: False)), ((denied, 4), (verb, 1), (write, 1)),
     ),
     Mutant("a fence is lifted after a failover", (TWO,), ((fence, "_lift", _lifted),), ((verb, 6), (late_lift, 4), (write, 2))),
     Mutant("a restore runs while its location can be written", ("can be written",), ((locations, "hold_read_only", _nothing),), kind=SLOW),
     Mutant(
         "replicas are not recorded", ("cannot write", "can write"), ((fence, "_record_replicas", lambda run, sides, running: {}),),
-        ((verb, 4), (late_lift, 2), (write, 1)),
+        ((verb, 4), (late_lift, 2), (write, 1)), seed=1,
     ),
-    Mutant("a PersistentVolume is deleted while its policy is Delete", ("was deleted while",), ((volumes, "policy_of", lambda pv: "Retain"),)),
+    Mutant(
+        "a PersistentVolume is deleted while its policy is Delete", ("was deleted while",),
+        ((volumes, "policy_of", lambda pv: "Retain"), (volumes, "retain", lambda kube, name, **options: ({}, False))),
+    ),
     Mutant("the lease is not looked at", ("while the lease is held",), ((Run, "guard", _nothing), (Run, "_write_lease", _leased)), ((rivalry, 5), (write, 1))),
     Mutant(
         "the final transfer of a planned failover is left out", ("stated no such loss",), ((planned, "_final_transfer", _no_transfer),),
@@ -167,6 +170,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("protected is said of a mirror that is not whole", ("the state is protected",), ((state, "_mirror", _rosy),), ((verb, 8), (write, 2))),
     Mutant(
         "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write"), ((reprotect, "refusal", _nothing),),
-        (*CALM, *((move, 1.0) for move in (transfer, backup, pass_time))),
+        ((cut_short, 4), (verb, 3), (write, 1)),
     ),
 )

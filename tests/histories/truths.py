@@ -125,3 +125,17 @@ def of_word(lab: HistoryLab, ended: Ended, before: int) -> list[str]:
     given = ended.order.options.get("fence_statement") or {}
     wrong = given.get("wrong")
     return [f"{ended.order} rests on a statement that is {wrong}"] if wrong else []
+
+
+def at_rest(lab: HistoryLab) -> list[str]:
+    """What may not be left when a group is protected again."""
+    found = [f"backup location {name} of {site} is still held" for site in SITES for name in sites.held(lab, site)]
+    for kind in ("kube.schedules.velero.io", "kube.schedules.ark.heptio.com"):
+        for schedule in sites.entries(lab, SOURCE, "kubernetes", kind):
+            if schedule["spec"].get("paused"):
+                found.append(f"schedule {schedule['metadata']['name']} is still paused")
+    names = [
+        schedule["metadata"]["name"] for kind in ("kube.schedules.velero.io", "kube.schedules.ark.heptio.com")
+        for schedule in sites.entries(lab, SOURCE, "kubernetes", kind)
+    ]
+    return [*found, *([] if "k8sbackup" in names else ["the backup schedule is gone"])]

@@ -195,7 +195,7 @@ class History:
                 done, broken = self.ledger.write(self.lab)
                 self.find(broken)
                 if {one.volume for one in done.get(SOURCE, ())} == self.ledger.volumes:
-                    self.find(at_rest(self.lab))
+                    self.find(truths.at_rest(self.lab))
                     return self
                 self._accepting(Order("fence", options={"fence": "lift"}))
             elif ADVICE[state.storage]:
@@ -218,20 +218,6 @@ class History:
             self.order(self.with_token(order, str(ended.error.seen["token"])))  # type: ignore[union-attr]
         elif ended.reason in ("source_running", "still_running"):
             self.order(Order("fence"))
-
-
-def at_rest(lab: HistoryLab) -> list[str]:
-    """What may not be left when a group is protected again."""
-    found = [f"backup location {name} of {site} is still held" for site in SITES for name in sites.held(lab, site)]
-    for kind in ("kube.schedules.velero.io", "kube.schedules.ark.heptio.com"):
-        for schedule in sites.entries(lab, SOURCE, "kubernetes", kind):
-            if schedule["spec"].get("paused"):
-                found.append(f"schedule {schedule['metadata']['name']} is still paused")
-    names = [
-        schedule["metadata"]["name"] for kind in ("kube.schedules.velero.io", "kube.schedules.ark.heptio.com")
-        for schedule in sites.entries(lab, SOURCE, "kubernetes", kind)
-    ]
-    return [*found, *([] if "k8sbackup" in names else ["the backup schedule is gone"])]
 
 
 # ---------------------------------------------------------------------- moves
@@ -377,6 +363,16 @@ def half_a_night(history: History) -> None:
         wordless(history)
 
 
+def denied(history: History) -> None:
+    """A password expires in the middle of a run: nothing is retried."""
+    history.order(sane(history), Befalls("401", history.rng.randint(20, 160)))
+
+
+def cut_short(history: History) -> None:
+    """A run is killed in its middle, and nobody runs it again at once."""
+    history.order(sane(history), Befalls("kill-before", history.rng.randint(4, 26)))
+
+
 def rivalry(history: History) -> None:
     """A run stands still, and another takes over."""
     order = sane(history)
@@ -391,7 +387,7 @@ def late_lift(history: History) -> None:
 Moves = tuple[tuple[Callable[[History], None], float], ...]
 MOVES: Moves = (
     (verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5),
-    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (rivalry, 0.4),
+    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (denied, 0.4), (cut_short, 0.4), (rivalry, 0.4),
     (late_lift, 0.4),
 )
 STEPS = 24
