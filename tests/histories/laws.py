@@ -47,8 +47,8 @@ class Watch:
             if call.writes and call.system == "ontap":
                 self._under_lease(call)
                 self._intent_before_break(call, request)
-            if call.method == "DELETE" and "/persistentvolumes/" in call.path:
-                self._kept(call)
+            if request is not None and call.method == "DELETE" and "/persistentvolumes/" in call.path:
+                self._kept(call, request.path.partition("?")[0].rpartition("/")[2])
             return
         if call.system == "ontap":
             self._two_copies(call)
@@ -92,8 +92,7 @@ class Watch:
         if ((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch") or not (record.get("backup") or {}).get("name"):
             self.find("a break was sent before intent and backup were in the record")
 
-    def _kept(self, call: Call) -> None:
-        name = call.path.rpartition("/")[2]
+    def _kept(self, call: Call, name: str) -> None:
         for pv in sites.entries(self.lab, call.site, "kubernetes", "kube.persistentvolumes"):
             if pv["metadata"]["name"] == name and pv["spec"].get("persistentVolumeReclaimPolicy") != "Retain":
                 self.find(f"PersistentVolume {name} of {call.site} was deleted while its policy was {pv['spec'].get('persistentVolumeReclaimPolicy')}")

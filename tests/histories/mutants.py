@@ -145,7 +145,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a rollback after the break was sent", (TWO, NO_WAY, "rolled back"),
-        ((rollback, "break_sent_by", lambda record, verb: False), (rollback, "_broken", lambda run: False)), ((denied, 4), (verb, 1), (write, 1)),
+        ((rollback, "break_sent_by", lambda record, verb: False), (rollback, "_broken", lambda run: False)), ((denied, 4), (verb, 1), (write, 1)), seed=2,
     ),
     Mutant("a fence is lifted after a failover", (TWO,), ((fence, "_lift", _lifted),), ((verb, 6), (late_lift, 4), (write, 2))),
     Mutant("a restore runs while its location can be written", ("can be written",), ((locations, "hold_read_only", _nothing),), kind=SLOW),
@@ -170,6 +170,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("protected is said of a mirror that is not whole", ("the state is protected",), ((state, "_mirror", _rosy),), ((verb, 8), (write, 2))),
     Mutant(
         "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write"), ((reprotect, "refusal", _nothing),),
-        ((cut_short, 4), (verb, 3), (write, 1)),
+        ((cut_short, 4), (verb, 3), (write, 1)), seed=3,
     ),
 )

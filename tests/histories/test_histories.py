@@ -19,7 +19,7 @@ def test_no_law_is_broken_and_every_history_comes_home(seed: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_history() -> None:
-    first, second = (History(101).run(6) for _ in range(2))
+    first, second = History(101).run(6), History(101).run(6)
     assert first.trail == second.trail
 
 
