@@ -60,7 +60,7 @@ def many(seeds: range, processes: int) -> int:
             if broken:
                 bad += 1
                 print(f"seed {seed}: {'; '.join(broken)[:600]}", flush=True)
-            if number % 100 == 0:
+            if number % 20 == 0:
                 print(f"{number} histories, {bad} broken, {time.monotonic() - began:.0f} s", flush=True)
     print(f"{len(seeds)} histories, {bad} broke a law")
     return int(bool(bad))

@@ -107,6 +107,7 @@ class History:
         """Run a verb, and judge it."""
         self.number += 1
         run_id, before = f"run-{self.number}", int(sites.newest_record(self.lab).get("epoch") or 0)
+        served = any(sites.writable(self.lab, site) and sites.pods(self.lab, site) for site in SITES)
         token = order.options.get("accept_loss", {}).get(GROUP) if order.verb != "fence" else None
         if token in self.stated:
             self.accepted.append(self.stated[token])
@@ -123,7 +124,7 @@ class History:
         self.last = ended
         end = "green" if ended.error is None else f"{type(ended.error).__name__}: {ended.error}".splitlines()[0][:220]
         self.tell(f"{run_id} {end}{f'; rollback {ended.undone}' if ended.undone else ''}{f'; hit {ended.hit}' if ended.hit else ''}")
-        self.judge(ended, before)
+        self.judge(ended, before, served)
         return ended
 
     def _excused(self, order: Order) -> bool:
@@ -136,8 +137,8 @@ class History:
         self.lab.run(LEASE)
         self.order(Order(order.verb, order.mode, order.options), others_alive=True)
 
-    def judge(self, ended: Ended, before: int) -> None:
-        """The laws that a run can break."""
+    def judge(self, ended: Ended, before: int, served: bool) -> None:
+        """The laws that a run can break. What was rolled back is as it was before: it serves again if it served."""
         self.find(ended.broken)
         loss = getattr(ended.error, "seen", None)
         if isinstance(loss, dict) and loss.get("token"):
@@ -147,7 +148,7 @@ class History:
         if ended.error is None:
             self.find(truths.of_run(self.lab, ended, self.ledger))
         lifted = ended.error is None and ended.order.options.get("fence") == "lift"
-        if (lifted or (ended.undone or {}).get("rolled_back")) and self.all_alive():
+        if (lifted or (served and (ended.undone or {}).get("rolled_back"))) and self.all_alive():
             self._serves_again(f"{ended.order} {'lifted the fence' if lifted else 'was rolled back'}")
 
     def _serves_again(self, what: str) -> None:

@@ -203,14 +203,19 @@ def _lacks_namespace(contents: Objects, rules: Rules) -> str | None:
 
 
 def _scaled_down(contents: Objects, rules: Rules) -> str | None:
-    """Fence notes on each workload how many replicas it had: whoever carries the note and has none was written down while fenced."""
-    for kind in WORKLOADS if rules.note else ():
+    noted = sorted(noted_replicas(contents, rules.namespaces, rules.note)) if rules.note else []
+    return f"it was written while {noted[0]} was scaled down by fence" if noted else None
+
+
+def noted_replicas(contents: Objects, namespaces: Iterable[str], note: str) -> dict[str, int]:
+    """``kind/namespace/name`` -> how many replicas a workload had before fence scaled it down: it carries the note, and asks for none."""
+    found, wanted = {}, set(namespaces)
+    for kind in WORKLOADS:
         for key, manifest in contents.objects(kind):
-            spec = manifest.get("spec") or {}
-            noted = rules.note in (manifest["metadata"].get("annotations") or {})
-            if key[1] in rules.namespaces and noted and (spec.get("suspend") or spec.get("replicas") == 0):
-                return f"it was written while {kind} {key[1]}/{key[2]} was scaled down by fence"
-    return None
+            spec, text = manifest.get("spec") or {}, str((manifest["metadata"].get("annotations") or {}).get(note) or "")
+            if key[1] in wanted and text.isdigit() and (spec.get("suspend") or spec.get("replicas") == 0):
+                found["/".join(key)] = int(text)
+    return found
 
 
 def _asked_for(namespace: str, backup: BackupLike) -> bool:

@@ -258,16 +258,16 @@ def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> re
     return restores.create_and_wait(run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated)
 
 
-def recorded_replicas(view: View) -> dict[str, int]:
-    """What was scaled down for this promotion, in the epoch before it."""
+def wanted_replicas(run: Run, view: View, held: BackupContents) -> dict[str, int]:
+    """What was scaled down for this promotion, by the record; where that is silent, what fence noted on the objects that the backup holds at zero."""
     replicas = view.record.get("replicas") or {}
     counts = replicas.get("counts") or {} if replicas.get("epoch") in (view.record.get("epoch"), int(view.record.get("epoch") or 0) - 1) else {}
-    return {str(name): int(count) for name, count in counts.items()}
+    return {**choice.noted_replicas(held, run.config.namespaces, workloads.REPLICAS_NOTE), **{str(name): int(count) for name, count in counts.items()}}
 
 
 def put_replicas(run: Run, view: View) -> None:
     """Replicas of the record, where fence counted them; what the backup brought otherwise."""
-    counts, kube = recorded_replicas(view), run.destination.kube
+    counts, kube = wanted_replicas(run, view, contents(run, _backup_name(view))), run.destination.kube
     there = {str(found.ref): found.replicas for found in workloads.scalable(kube, run.config.namespaces)} if counts else {}
     wanted = {name: count for name, count in counts.items() if name in there and there[name] != count}
     if wanted:
@@ -287,15 +287,15 @@ def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verificati
         label_selector=run.config.label_selector,
     )
     return dr_verify_core.verify(
-        kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(view),
+        kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(wanted_replicas(run, view, held)),
         writable=[volume.name for volume in view.storage.volumes if volume.type == "rw" and volume.state == "online"], label_selector=run.config.label_selector,
         left_out=[f"{volume.namespace}/{volume.claim}" for volume in found if not volume.meets_data],
     )
 
 
-def context(view: View) -> Context:
-    """What was changed on purpose: the replicas of the record."""
-    refs = {workloads.WorkloadRef.parse(name): count for name, count in recorded_replicas(view).items()}
+def context(counts: Mapping[str, int]) -> Context:
+    """What was changed on purpose: replicas."""
+    refs = {workloads.WorkloadRef.parse(name): count for name, count in counts.items()}
     return Context(replicas={(ref.resource, ref.namespace, ref.name): count for ref, count in refs.items()})
 
 

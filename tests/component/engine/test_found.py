@@ -114,3 +114,19 @@ def test_a_backup_of_a_fenced_group_is_passed_over_after_the_lift(world: World) 
     result = world.failover(fence_statement=world.statement())[-1]
     assert "scaled down by fence" in next(entry["reason"] for entry in result["backup"]["skipped"] if entry["name"] == noted)
     assert all(item["spec"]["replicas"] for item in listed(world, "osaka", "/apis/apps/v1/namespaces/app1/deployments"))
+
+
+def test_replicas_come_from_the_notes_where_no_record_tells_them(world: World) -> None:
+    """The serving side was fenced while the other Kubernetes cluster was dead: that one's record knows of no replicas."""
+    world.planned()
+    world.reprotect()
+    world.pocket.kill("tokyo", "kubernetes")
+    world.fence()
+    world.pocket.start("tokyo")
+    world.pocket.run(70)
+    world.failback()
+    assert all(item["spec"]["replicas"] for item in listed(world, "tokyo", "/apis/apps/v1/namespaces/app1/deployments"))
+    world.pocket.kill("tokyo")
+    result = world.failover(fence_statement=world.statement())[-1]
+    assert result["backup"]["name"].startswith("kubedr-app1-"), "the newest one, which holds the workloads at zero"
+    assert all(item["spec"]["replicas"] for item in listed(world, "osaka", "/apis/apps/v1/namespaces/app1/deployments"))
