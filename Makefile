@@ -14,6 +14,8 @@ TREE := $(CURDIR)/build
 ENV := env -u ANSIBLE_CONFIG PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(TREE)" PYTHONPATH="$(TREE):$(CURDIR)/lab" PYTHONDONTWRITEBYTECODE=1 \
 	ANSIBLE_HOME="$(TREE)/ansible" ANSIBLE_LOCALHOST_WARNING=False ANSIBLE_INVENTORY_UNPARSED_WARNING=False
 REQUIREMENTS := $(wildcard requirements/*.txt)
+# The live days, the matrices and the histories are suites of their own: `make days`, `make matrix`, `make histories`, `make e2e`.
+ORDINARY := tests/unit tests/gates tests/component tests/awx
 GATES := ruff licences mypy changelog docs-lint units sanity ansible-lint importer
 
 .PHONY: demo circle test bench matrix histories e2e real-lab stage artifact clean help $(GATES)
@@ -57,6 +59,9 @@ bench: stage
 histories: stage
 	@$(ENV) $(BIN)/python -m ansible_collections.kubedr.ontap.tests.histories --count $(or $(COUNT),10000) --processes 2
 
+days: stage
+	@$(ENV) $(BIN)/python -m pytest -n 2 tests/playbooks
+
 matrix: stage
 	@KUBEDR_MATRIX=all $(ENV) $(BIN)/python -m pytest -n 2 tests/matrix
 
@@ -81,7 +86,7 @@ mypy: stage
 		-p ansible_collections.kubedr.ontap.plugins.module_utils -p ansible_collections.kubedr.ontap.plugins.plugin_utils -p kubedr_lab
 
 units: stage
-	@$(ENV) $(BIN)/python -m pytest -n 2 tests
+	@$(ENV) $(BIN)/python -m pytest -n 2 $(ORDINARY)
 
 sanity: stage
 	@$(BIN)/python scripts/sanity

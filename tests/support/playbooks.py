@@ -21,6 +21,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from kubedr_lab.app import EXAMPLES
+
 from .live import LiveLab
 from .secret_scan import application_secrets, lab_secrets, scan
 
@@ -174,7 +176,7 @@ class Operator:
         groups = yaml.safe_load(self.lab.inventory.read_text(encoding="utf-8"))["protection_groups"]["hosts"]
         taps = self.folder.parent / f"{self.folder.name}-tap"
         phrases = {f"passphrase {number}": line for path in taps.rglob("phrases") for number, line in enumerate(path.read_text(encoding="utf-8").split())}
-        secrets = {**lab_secrets(self.lab.path), **application_secrets(ROOT / "examples" / "application", groups), **phrases}
+        secrets = {**lab_secrets(self.lab.path), **application_secrets(EXAMPLES, groups), **phrases}
         found, count = scan([self.lab.path, self.folder], secrets)
         assert count >= 2 * self.count
         return found

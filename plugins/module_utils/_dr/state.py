@@ -171,14 +171,18 @@ def fence_at_destination(state: State, record: Mapping[str, Any], source_site: s
         return True
     if state.storage is Storage.ACTIVE_UNREACHABLE:
         return state.active == "destination"
+    if state.storage is Storage.UNKNOWN and going_home(record):
+        return True
     return state.storage is Storage.SPLIT_BRAIN and record.get("active_site") == source_site
 
 
 def _home(destination: StorageSeen | NoAnswer, source: StorageSeen | NoAnswer, record: Mapping[str, Any]) -> tuple[Storage, str] | None:
     """The states between the decision to go home and the end of the forward resync; None where that is over, or the source is not seen."""
-    if isinstance(source, NoAnswer):
-        return None
     forward = destination.incoming if isinstance(destination, StorageSeen) else None
+    if isinstance(source, NoAnswer):
+        if isinstance(destination, StorageSeen) and (forward is None or forward.broken):
+            return Storage.UNKNOWN, f"the newest record says that the source serves since a failback, and it gives no answer ({source.why})"
+        return None
     reverse = source.incoming
     if not source.serving or (reverse is not None and not reverse.broken):
         return (Storage.FAILING_BACK, "the way home is partly walked") if reverse is not None else None

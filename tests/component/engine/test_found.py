@@ -130,3 +130,24 @@ def test_replicas_come_from_the_notes_where_no_record_tells_them(world: World) -
     result = world.failover(fence_statement=world.statement())[-1]
     assert result["backup"]["name"].startswith("kubedr-app1-"), "the newest one, which holds the workloads at zero"
     assert all(item["spec"]["replicas"] for item in listed(world, "osaka", "/apis/apps/v1/namespaces/app1/deployments"))
+
+
+def test_the_old_side_that_returns_is_never_taken_for_the_active_one(world: World) -> None:
+    """Home by an unplanned failback, then the first site's storage dies while the other one is back with its SVM running: fence stops that one."""
+    world.planned()
+    world.reprotect()
+    world.pocket.backup("osaka")
+    world.pocket.transfer("app1")
+    world.pocket.run(5)
+    world.pocket.kill("osaka")
+    world.failback(mode="unplanned", fence_statement=world.statement(site="osaka"))
+    world.pocket.start("osaka")
+    world.pocket.kill("tokyo", "ontap")
+    world.pocket.run(70)
+    assert world.state()["storage"] == "unknown"
+    world.fence()
+    assert all(item["spec"]["replicas"] for item in listed(world, "tokyo", "/apis/apps/v1/namespaces/app1/deployments"))
+    assert not any(item["spec"]["replicas"] for item in listed(world, "osaka", "/apis/apps/v1/namespaces/app1/deployments"))
+    world.pocket.start("tokyo")
+    world.pocket.run(30)
+    assert world.state()["storage"] == "failed_back"

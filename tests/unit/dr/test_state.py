@@ -69,6 +69,8 @@ CASES: list[tuple[str, Any, Any, dict[str, Any] | None, Storage]] = [
     ("home, the other side still running", storage(state="running", subtype="default", incoming=relation("broken_off")), HOME_UP, HOME, Storage.SPLIT_BRAIN),
     ("home and resynced, the reverse not cleared away", storage(incoming=relation()), HOME_UP, HOME, Storage.FAILING_BACK),
     ("home and in step again", storage(incoming=relation()), SOURCE_UP, HOME, Storage.PROTECTED),
+    ("home by failback and silent, the other side still running", SERVING, DEAD, HOME, Storage.UNKNOWN),
+    ("home by failback, protected, and silent", storage(incoming=relation()), DEAD, HOME, Storage.ACTIVE_UNREACHABLE),
     ("both silent", DEAD, DEAD, None, Storage.UNKNOWN),
     ("destination silent", DEAD, SOURCE_UP, None, Storage.UNKNOWN),
     ("destination silent while active", DEAD, storage("tokyo", "stopped", "dp_destination", relation()), None, Storage.ACTIVE_UNREACHABLE),

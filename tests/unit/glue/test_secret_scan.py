@@ -9,9 +9,9 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubedr.ontap.tests.support.playbooks import ROOT
 from ansible_collections.kubedr.ontap.tests.support.secret_scan import application_secrets, lab_secrets, scan
 
+from kubedr_lab.app import EXAMPLES
 from kubedr_lab.settings import Secrets
 
 WORD = "s3cret/word+1"
@@ -41,4 +41,4 @@ def test_what_is_looked_for(tmp_path: Path) -> None:
     secrets = Secrets.fresh()
     secrets.save(tmp_path / "parts" / "secrets.json")
     assert {*secrets.ontap.values(), *secrets.kubernetes.values(), secrets.bucket_token, secrets.bucket_secret} <= set(lab_secrets(tmp_path).values())
-    assert {"not-for-print-db-app2", "not-for-print-reports-app1"} <= set(application_secrets(ROOT / "examples" / "application", ["app1", "app2"]).values())
+    assert {"not-for-print-db-app2", "not-for-print-reports-app1"} <= set(application_secrets(EXAMPLES, ["app1", "app2"]).values())
