@@ -21,7 +21,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failove
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.walk import Run
 
 from .sites import Kind
-from .walk import History, Moves, cut_short, denied, half_a_night, late_lift, lose, mend, rivalry, verb, write, wrong_word
+from .walk import History, Moves, cut_short, half_a_night, late_lift, lose, mend, rivalry, rules_refused, verb, write, wrong_word
 
 Patch = tuple[Any, str, Any]
 CALM: Moves = ((verb, 8), (write, 5), (lose, 1), (mend, 3))
@@ -145,7 +145,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a rollback after the break was sent", (TWO, NO_WAY, "rolled back"),
-        ((rollback, "break_sent_by", lambda record, verb: False), (rollback, "_broken", lambda run: False)), ((denied, 4), (verb, 1), (write, 1)), seed=2,
+        ((rollback, "break_sent_by", lambda record, verb: False), (rollback, "_broken", lambda run: False)),
+        ((rules_refused, 3), (verb, 2), (write, 1)), seed=1,
     ),
     Mutant("a fence is lifted after a failover", (TWO,), ((fence, "_lift", _lifted),), ((verb, 6), (late_lift, 4), (write, 2))),
     Mutant("a restore runs while its location can be written", ("can be written",), ((locations, "hold_read_only", _nothing),), kind=SLOW),

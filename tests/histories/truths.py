@@ -65,7 +65,8 @@ def _promoted(lab: HistoryLab, site: str, *, seen: bool) -> list[str]:
 
 
 def _verified(lab: HistoryLab) -> list[str]:
-    record = sites.newest_record(lab)
+    seen = [sites.record(lab, site) for site in (DESTINATION, SOURCE) if sites.alive(lab, f"{site}-kubernetes")]
+    record = max(seen, key=lambda found: int(found.get("epoch", 0)), default={})
     site, name = str(record.get("active_site")), str((record.get("restores") or {}).get("namespaces"))
     if (record.get("verified") or {}).get("epoch") != record.get("epoch"):
         return ["the record does not say what was verified"]
@@ -96,6 +97,9 @@ def of_run(lab: HistoryLab, ended: Ended, ledger: Ledger) -> list[str]:
 
 
 def _of_promotion(lab: HistoryLab, ended: Ended, ledger: Ledger, site: str, mode: str) -> list[str]:
+    stale = int(sites.record(lab, site).get("epoch") or 0) < int(sites.newest_record(lab).get("epoch") or 0)
+    if stale and mode == "unplanned" and not any(result["changed"] for result in ended.results):
+        return []  # it never contacts the other site, whose record is newer: it says what this side knows, and did nothing
     state = ended.results[-1].get("state") or {}
     found = sites.held(lab, site)
     found = [f"backup location {name} of {site} is still held" for name in found]

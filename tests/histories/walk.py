@@ -364,9 +364,15 @@ def half_a_night(history: History) -> None:
         wordless(history)
 
 
-def denied(history: History) -> None:
-    """A password expires in the middle of a run: nothing is retried."""
-    history.order(sane(history), Befalls("401", history.rng.randint(20, 160)))
+def rules_refused(history: History) -> None:
+    """Somebody took away the right to change export rules: a promotion fails between its break and its start."""
+    if not history.all_alive():
+        return
+    history.tell("the export rules cannot be changed")
+    for site in SITES:
+        history.lab.fault(site, "POST /api/protocols/nfs/export-policies/.*", "401", times=0)
+    history.order(Order("failover" if (sites.newest_record(history.lab).get("active_site") or SOURCE) == SOURCE else "failback", "planned"))
+    history.lab.clear_faults()
 
 
 def cut_short(history: History) -> None:
@@ -388,7 +394,7 @@ def late_lift(history: History) -> None:
 Moves = tuple[tuple[Callable[[History], None], float], ...]
 MOVES: Moves = (
     (verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5),
-    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (denied, 0.4), (cut_short, 0.4), (rivalry, 0.4),
+    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (rules_refused, 0.3), (cut_short, 0.4), (rivalry, 0.4),
     (late_lift, 0.4),
 )
 STEPS = 24
