@@ -66,6 +66,24 @@ ready:
   description: Whether a failover could start now, or has been done whole.
   returned: success
   type: bool
+proposals:
+  description:
+    - The verbs that lead on, the one that leads towards C(protected) first.
+    - Empty where nothing is to be done, and where only the return of a system helps.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    verb:
+      description: The verb, which is the name of a playbook.
+      type: str
+    dr_mode:
+      description: The mode, of a verb that has one.
+      type: str
+    dr_fence:
+      description: V(lift) where a fence is to be lifted.
+      type: str
+  sample: [{verb: failback, dr_mode: planned}]
 steps:
   description: What was done, in order. A step that found its postcondition fulfilled has C(changed) false.
   returned: always

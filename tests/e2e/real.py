@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,12 +24,25 @@ CORE = "/api/v1"
 CLAIMS = ("data-db-0", "data-db-1", "web-content")
 
 
+FIGURES: list[str] = []
+"""What tests measured; told at the end, also where they passed."""
+
+
+def tell(figure: str) -> None:
+    """A figure for the end of the report."""
+    FIGURES.append(figure)
+    print(figure, flush=True)
+
+
 class RealLab(LiveLab):
     """A lab with ``--kubernetes real``."""
 
+    up_seconds = 0.0
+    """How long it took until both sites answered."""
+
     def request(self, site: str, system: str, method: str, path: str, body: Any = None, timeout: float = 30.0) -> tuple[int, Any]:
         """As the administrator. Writes tell in the log that they are the test's own."""
-        own = "" if method == "GET" or system != "kubernetes" else "?fieldManager=test"
+        own = "" if method == "GET" or system != "kubernetes" else f"{'&' if '?' in path else '?'}fieldManager=test"
         return super().request(site, system, method, path + own, body, timeout)
 
     def begin(self, name: str, groups: Iterable[str], *words: str) -> subprocess.Popen[str]:
@@ -40,9 +54,16 @@ class RealLab(LiveLab):
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.inventory), f"kubedr.ontap.{name}", *limit, *words]
         return subprocess.Popen(command, env=environment, cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def playbook(self, name: str, groups: Iterable[str], *words: str, status: int = 0) -> str:
+    def playbook(self, name: str, groups: Iterable[str], *words: str, status: int = 0, patience: float = 300.0) -> str:
         """Run one to its end. Returns what it printed."""
-        return ended(self.begin(name, groups, *words), status)
+        return ended(self.begin(name, groups, *words), status, patience)
+
+    def storage(self, group: str) -> str:
+        """The state of the group's storage, as ``status`` tells it."""
+        text = self.playbook("status", [group])
+        found = re.search(r'"storage": "(\w+)"', text)
+        assert found, text
+        return found.group(1)
 
     def get(self, site: str, path: str) -> dict[str, Any]:
         """One object or list; it must be there."""
@@ -90,9 +111,16 @@ class RealLab(LiveLab):
         return (str((body.get("status") or {}).get("phase")), str(body["spec"].get("volumeName") or "")) if status == 200 else ("", "")
 
 
-def ended(process: subprocess.Popen[str], status: int = 0) -> str:
+def changed(text: str, group: str) -> int:
+    """The recap's ``changed`` of a group."""
+    found = re.search(rf"^{group} +: ok=\d+ +changed=(\d+)", text, re.MULTILINE)
+    assert found, text
+    return int(found.group(1))
+
+
+def ended(process: subprocess.Popen[str], status: int = 0, patience: float = 300.0) -> str:
     """What a playbook printed; it must end with that status."""
-    text, _unused = process.communicate(timeout=300)
+    text, _unused = process.communicate(timeout=patience)
     assert process.returncode == status, text
     return text
 

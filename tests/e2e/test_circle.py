@@ -10,15 +10,20 @@ destination, and app3's Velero dies in the middle of the restore.
 from __future__ import annotations
 
 import signal
+import tarfile
 import time
 
 import pytest
-from ansible_collections.kubedr.ontap.tests.e2e.real import ARK, CLAIMS, CORE, RealLab, ended, statement, until
+from ansible_collections.kubedr.ontap.tests.e2e.real import ARK, CLAIMS, CORE, RealLab, ended, statement, tell, until
 
 GROUPS = ("app1", "app2", "app3")
 SHOP = "/apis/shop.example.com/v1/namespaces/app1/storefronts/main"
 MANY = 400
 """ConfigMaps that make app3's restore take long enough to be interrupted."""
+
+ARTICLE = {"excludedNamespaces": ["kube-system"], "ttl": "24h0m0s"}
+"""What ``ark schedule create k8sbackup --schedule="*/5 * * * *" --exclude-namespaces kube-system --ttl 24h`` asks for."""
+CLUSTER_SCOPED = {"storageclasses.storage.k8s.io", "clusterroles.rbac.authorization.k8s.io", "priorityclasses.scheduling.k8s.io"}
 
 
 def restored_by_hand(lab: RealLab, name: str, backup: str, group: str, mapping: dict[str, str] | None = None) -> str:
@@ -31,25 +36,58 @@ def restored_by_hand(lab: RealLab, name: str, backup: str, group: str, mapping: 
     return phase
 
 
+def referred(lab: RealLab) -> list[str]:
+    """Objects of the cluster that the pods and service accounts of app1 need, as tokyo had them: out of the run's own steps."""
+    steps = lab.evidence("app1")["steps"]
+    made = next(step for step in steps if step["name"] == "restore_cluster_objects")["seen"]
+    groups = {"clusterroles": "rbac.authorization.k8s.io", "clusterrolebindings": "rbac.authorization.k8s.io", "priorityclasses": "scheduling.k8s.io"}
+    paths = []
+    for text in made:
+        kind, name = text.split(".")[0], text.rsplit("/", 1)[1]
+        if kind in groups:
+            paths.append(f"/apis/{groups[kind]}/v1/{kind}/{name}")
+    assert len(paths) >= len(groups)
+    return paths
+
+
 @pytest.fixture(scope="module")
 def backup(real_lab: RealLab) -> str:
     """The name of a backup of everything, seen at osaka; the primary is alive still."""
     done = real_lab.run("backup", "tokyo")
     assert done["phase"] == "Completed"
     until("the backup at osaka", lambda: real_lab.phase("osaka", "backups", done["name"]) == "Completed", 120)
+    assert kinds_in(real_lab, done["name"]) >= CLUSTER_SCOPED
     name: str = done["name"]
     return name
 
 
-def test_set_up_and_once_more_without_a_change(real_lab: RealLab) -> None:
+def kinds_in(lab: RealLab, backup: str) -> set[str]:
+    """The kinds that a backup holds, out of its file in the bucket."""
+    path = lab.path / "parts" / "buckets" / "kubedr" / "backups" / backup / f"{backup}.tar.gz"
+    with tarfile.open(path) as file:
+        return {name.split("/")[1] for name in file.getnames() if name.startswith("resources/") and name.endswith(".json")}
+
+
+def test_by_hand_what_belongs_to_the_cluster_is_left_out(real_lab: RealLab) -> None:
     real_lab.run("deploy", "--all")
     real_lab.signal("tokyo-kubernetes", "velero")  # a new one: Velero looks for new kinds, such as the shop's own, at its start and every five minutes only
+    spec = {"schedule": "*/5 * * * *", "template": ARTICLE}
+    real_lab.post("tokyo", f"{ARK}/schedules", {"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "k8sbackup"}, "spec": spec})
+    real_lab.post("tokyo", f"{ARK}/backups", {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "by-hand"}, "spec": ARTICLE})
+    until("the backup", lambda: real_lab.phase("tokyo", "backups", "by-hand") == "Completed", 120)
+    found = kinds_in(real_lab, "by-hand")
+    assert {"persistentvolumes", "namespaces", "customresourcedefinitions.apiextensions.k8s.io"} <= found
+    assert not CLUSTER_SCOPED & found
+
+
+def test_set_up_and_once_more_without_a_change(real_lab: RealLab) -> None:
     for number in range(MANY):
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"many-{number}"}, "data": {"number": str(number)}}
         real_lab.post("tokyo", f"{CORE}/namespaces/app3/configmaps", body)
     real_lab.playbook("setup", GROUPS, "-e", '{"dr_backup_cron": "* * * * *"}')
     schedule = real_lab.get("tokyo", f"{ARK}/schedules/k8sbackup")
     assert (schedule["spec"]["schedule"], schedule["status"]["phase"]) == ("* * * * *", "Enabled")
+    assert schedule["spec"]["template"]["includeClusterResources"] is True, "the schedule that was made by hand is mended"
     again = real_lab.playbook("setup", GROUPS, "-e", '{"dr_backup_cron": "* * * * *"}')
     assert again.count("changed=0 ") == len(GROUPS), again
 
@@ -112,13 +150,15 @@ def test_the_primary_dies_and_app1_comes_up_on_its_data(real_lab: RealLab, backu
     for name in volumes.values():
         assert real_lab.get("osaka", f"{CORE}/persistentvolumes/{name}")["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
     assert real_lab.get("osaka", SHOP)["spec"]["languages"] == ["ja", "en"]
+    for path in referred(real_lab):
+        assert not real_lab.missing("osaka", path), path
     before, after = real_lab.run("read", "tokyo", "app1"), real_lab.run("read", "osaka", "app1")
     for name, volume in after.items():
         kept = volume["records"]
         assert not kept["count"] or kept["first"] == before[name]["records"]["first"]
     assert any(volume["records"]["count"] for volume in after.values())
     restores = real_lab.get("osaka", f"{ARK}/restores")["items"]
-    print(f"failover of app1 took {took:.1f} s; restore: {[item['status'] for item in restores if item['metadata']['name'].startswith('kubedr-app1')]}")
+    tell(f"failover of app1 took {took:.1f} s; restore: {[item['status'] for item in restores if item['metadata']['name'].startswith('kubedr-app1')]}")
 
 
 def test_a_released_volume_is_freed_for_app2(real_lab: RealLab) -> None:

@@ -8,21 +8,33 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from multiprocessing import Pool
 
 from ansible_collections.kubedr.ontap.tests.support import drivers
 
 from . import sites
-from .walk import KINDS, STEPS, History
+from .history import KINDS, History
+from .walk import STEPS, walked
+
+Counts = Counter[tuple[str, str]]
 
 
-def one(seed: int) -> tuple[int, list[str]]:
-    """The broken laws of a seed."""
+def one(seed: int) -> tuple[int, list[str], Counts]:
+    """The broken laws of a seed, and what happened in it."""
     try:
-        return seed, History(seed).run(STEPS).broken
+        history = walked(seed)
     except Exception as error:
-        return seed, [f"the history itself failed: {type(error).__name__}: {error}"]
+        return seed, [f"the history itself failed: {type(error).__name__}: {error}"], Counter()
+    return seed, history.broken, history.counts
+
+
+def table(counts: Counts) -> Iterator[str]:
+    """Verbs by their ends, and what else happened: a walk that never gets anywhere shows."""
+    for what in sorted({what for what, _how in counts}):
+        ends = sorted(((number, how) for (of, how), number in counts.items() if of == what), reverse=True)
+        yield f"{what}: {', '.join(f'{how} {number}' for number, how in ends)}"
 
 
 def told(history: History) -> Iterator[str]:
@@ -41,7 +53,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.seed is not None:
-        history = History(arguments.seed).run(STEPS)
+        history = walked(arguments.seed)
         print("\n".join(told(history)))
         return bool(history.broken)
     return many(range(arguments.first, arguments.first + arguments.count), arguments.processes)
@@ -50,18 +62,23 @@ def main() -> int:
 def many(seeds: range, processes: int) -> int:
     """Run them all; each broken one is told with the seed that gives it again."""
     began, bad = time.monotonic(), 0
+    counts: Counts = Counter()
     for name in ("dr_phase", "intercluster_lif", "cluster_peer", "svm_peer", "svmdr", "ark_schedule"):
         drivers.module(name)
     for kind in KINDS:
         sites.protected(kind)
     print(f"histories {seeds.start} to {seeds.stop - 1}, {STEPS} steps each and the way home, in {processes} processes", flush=True)
     with Pool(processes, maxtasksperchild=200) as pool:
-        for number, (seed, broken) in enumerate(pool.imap_unordered(one, seeds, chunksize=4), 1):
+        for number, (seed, broken, happened) in enumerate(pool.imap_unordered(one, seeds, chunksize=4), 1):
+            counts += happened
             if broken:
                 bad += 1
                 print(f"seed {seed}: {'; '.join(broken)[:600]}", flush=True)
-            if number % 20 == 0:
+            if number % 100 == 0:
                 print(f"{number} histories, {bad} broken, {time.monotonic() - began:.0f} s", flush=True)
+            if number % 1000 == 0:
+                print("\n".join(table(counts)), flush=True)
+    print("\n".join(table(counts)))
     print(f"{len(seeds)} histories, {bad} broke a law")
     return int(bool(bad))
 

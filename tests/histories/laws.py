@@ -54,6 +54,9 @@ class Watch:
             self._two_copies(call)
         elif call.writes:
             self._held(call)
+        if call.writes:
+            for text in sites.shared(self.lab):
+                self.find(f"after {call} {text}")
 
     def find(self, text: str) -> None:
         """Each finding once."""

@@ -20,8 +20,9 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import svms
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failover, fence, objects, planned, promote, reprotect, reverse, rollback
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.walk import Run
 
+from .history import Moves
 from .sites import Kind
-from .walk import History, Moves, cut_short, half_a_night, late_lift, lose, mend, rivalry, rules_refused, verb, write, wrong_word
+from .walk import cut_short, half_a_night, late_lift, lose, mend, rivalry, rules_refused, verb, walked, write, wrong_word
 
 Patch = tuple[Any, str, Any]
 CALM: Moves = ((verb, 8), (write, 5), (lose, 1), (mend, 3))
@@ -59,7 +60,7 @@ class Mutant:
         """The first history that breaks a law, and which; of at most so many."""
         for seed in range(self.seed, self.seed + most):
             with self.planted():
-                broken = History(seed, self.kind, self.moves).run(STEPS).broken
+                broken = walked(seed, STEPS, self.kind, self.moves).broken
             if broken:
                 return seed, broken
         return -1, []

@@ -92,6 +92,16 @@ class Ended:
     broken: list[str]
     undone: dict[str, Any] | None = None
     hit: Call | None = None
+    befell: str = ""
+
+    @property
+    def how(self) -> str:
+        """In a word, for counting."""
+        if self.error is None:
+            return "green" if any(result.get("changed") for result in self.results) else "green, nothing to do"
+        if self.killed:
+            return "killed"
+        return f"refused: {self.reason}" if isinstance(self.error, Refused) else f"failed: {type(self.error).__name__}"
 
     @property
     def killed(self) -> bool:
@@ -156,8 +166,8 @@ def perform(
                 failure = failure or error
                 undone = _undo(lab, order, task, error, env, run_id)
     except (Exception, Killed) as error:
-        return Ended(order, run_id, error, notes.notes, results, watch.broken, undone, wire.hit)
-    return Ended(order, run_id, failure, notes.notes, results, watch.broken, undone, wire.hit)
+        return Ended(order, run_id, error, notes.notes, results, watch.broken, undone, wire.hit, befalls.kind if befalls else "")
+    return Ended(order, run_id, failure, notes.notes, results, watch.broken, undone, wire.hit, befalls.kind if befalls else "")
 
 
 def _undo(lab: HistoryLab, order: Order, task: drivers.Task, error: KubedrError, env: Any, run_id: str) -> dict[str, Any] | None:

@@ -12,17 +12,22 @@ from functools import cache, lru_cache
 from typing import Any
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.config import parse_group
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.proposal import Proposal, proposals
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.state import State, derive
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.dr_state import look_group
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
 
 from kubedr_lab import app
-from kubedr_lab.ark.context import Periods
+from kubedr_lab.ark import Periods
+from kubedr_lab.controllers.volumes import NfsTarget, StorageView
 from kubedr_lab.kube_seed import NODES
-from kubedr_lab.ontap.cluster import read_volumes
-from kubedr_lab.pocket import PartState, PocketLab
+from kubedr_lab.ontap.data import Unreachable, reach
+from kubedr_lab.ontap.tables import CONTENT
+from kubedr_lab.pocket import PartState, PocketLab, other
 from kubedr_lab.settings import SITES
+
+from .remembering import remembering
 
 GROUP = "app1"
 SOURCE, DESTINATION = SITES
@@ -31,13 +36,11 @@ UNHURRIED = Periods(sync_tick=10, sync=10, validation_tick=30, validation=30, sc
 
 
 class HistoryLab(PocketLab):
-    """A pocket lab whose Ark does not hurry."""
+    """A pocket lab whose Ark does not hurry, and whose controllers do not decode what has not changed."""
 
     async def _kubernetes(self, site: str, part: PartState) -> Any:
         station: Any = await super()._kubernetes(site, part)
-        if self.settings.latency == "none":
-            station.ark._context.periods = UNHURRIED
-        return station
+        return remembering(self, site, station, UNHURRIED if self.settings.latency == "none" else Periods())
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,16 @@ def protected(kind: Kind) -> dict[str, Any]:
     return lab.freeze()
 
 
+@lru_cache(maxsize=16384)
+def _decoded(stored: str | bytes) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(stored)
+    return value
+
+
 def entries(lab: PocketLab, site: str, system: str, kind: str) -> Iterator[dict[str, Any]]:
-    """Records of one kind out of a system's store, which outlives the system."""
-    for _key, value in lab.parts[f"{site}-{system}"].store.items(kind):
-        yield json.loads(value) if isinstance(value, bytes) else value
+    """Records of one kind out of a system's store, which outlives the system. Each is decoded once however often it is looked at: nobody may change it."""
+    stored = lab.parts[f"{site}-{system}"].store._kinds.get(kind, {})
+    return (_decoded(stored[key]) for key in sorted(stored))
 
 
 def alive(lab: PocketLab, part: str) -> bool:
@@ -127,8 +136,7 @@ def record(lab: PocketLab, site: str) -> dict[str, Any]:
     """The group's record there, empty where there is none."""
     for found in entries(lab, site, "kubernetes", "kube.configmaps"):
         if found["metadata"]["name"] == f"kubedr-{GROUP}":
-            parsed: dict[str, Any] = json.loads(found["data"]["record"])
-            return parsed
+            return _decoded(found["data"]["record"])
     return {}
 
 
@@ -146,6 +154,41 @@ def pods(lab: PocketLab, site: str) -> list[dict[str, Any]]:
     ]
 
 
+def mounted(lab: PocketLab, site: str) -> set[tuple[str, str]]:
+    """(SVM, volume) that the group's pods of a site can write to now, whichever site's storage it is on."""
+    if not alive(lab, f"{site}-kubernetes"):
+        return set()
+    objects = [list(entries(lab, site, "kubernetes", f"kube.{kind}")) for kind in (
+        "persistentvolumeclaims", "persistentvolumes", "tridentvolumes.trident.netapp.io", "tridentbackends.trident.netapp.io",
+    )]
+    view, found = StorageView.of(*objects), set()
+    for pod in pods(lab, site):
+        node = NODES[site].get(str(pod["spec"].get("nodeName")))
+        targets = [mount.target for mount in view.mounts(pod)] if node else []
+        found |= {place for target in targets if isinstance(target, NfsTarget) and node for place in _place(lab, site, node, target)}
+    return found
+
+
+def shared(lab: PocketLab) -> list[str]:
+    """Volumes within the reach of both sites' pods."""
+    both = mounted(lab, SOURCE) & mounted(lab, DESTINATION)
+    return [f"pods of both sites can write to volume {volume} of {svm}" for svm, volume in sorted(both)]
+
+
+def _place(lab: PocketLab, site: str, node: str, target: NfsTarget) -> set[tuple[str, str]]:
+    """As a node's mount does: its own site's storage first, then the other's."""
+    for where in (site, other(site)):
+        if not alive(lab, f"{where}-ontap") or (where != site and lab.link != "up"):
+            continue
+        station: Any = lab.station(f"{where}-ontap")
+        try:
+            svm, volume = reach(station.core.core, target.address, node, target.path, write=True)
+        except Unreachable:
+            continue
+        return {(svm["name"], volume["name"])}
+    return set()
+
+
 @lru_cache(maxsize=512)
 def _numbers(content: bytes) -> frozenset[int]:
     return frozenset(number for number, _at in app.records(content))
@@ -153,7 +196,11 @@ def _numbers(content: bytes) -> frozenset[int]:
 
 def holds(lab: PocketLab, site: str) -> dict[str, frozenset[int]]:
     """Per data volume of the site's SVM: the numbers of its records."""
-    return {name: _numbers(volume["content"]) for name, volume in read_volumes(lab.parts[f"{site}-ontap"].store, svm_name(lab, site)).items()}
+    pieces: dict[str, Any] = lab.parts[f"{site}-ontap"].store._kinds.get(CONTENT, {})
+    return {
+        volume["name"]: _numbers(b"".join(pieces[key] for key in sorted(pieces) if key.startswith(f"{volume['uuid']}/")))
+        for volume in entries(lab, site, "ontap", "volume") if volume["svm"] == svm_name(lab, site) and not volume["root"]
+    }
 
 
 def held(lab: PocketLab, site: str) -> list[str]:
@@ -164,7 +211,9 @@ def held(lab: PocketLab, site: str) -> list[str]:
     ]
 
 
-def status(lab: PocketLab) -> State:
-    """What the collection's own look says."""
+def status(lab: PocketLab) -> tuple[State, tuple[Proposal, ...]]:
+    """What the collection's own look says, and what it proposes."""
     config = parse_group(group_dict(lab, GROUP))
-    return derive(look_group(config, pocket_env(lab)), config.rpo_seconds)
+    seen = look_group(config, pocket_env(lab))
+    state = derive(seen, config.rpo_seconds)
+    return state, proposals(state, seen.record)

@@ -33,7 +33,19 @@ def of_state(lab: HistoryLab, state: State, ledger: Ledger) -> list[str]:
         found += _promoted(lab, PROMOTED[state.storage], seen=state.storage in (Storage.FAILED_OVER, Storage.FAILED_BACK))
     if state.objects is Objects.VERIFIED:
         found += _verified(lab)
+    if state.objects is Objects.VERIFIED and state.storage in PROMOTED:
+        found += _runs(lab, PROMOTED[state.storage], ledger)
     return [f"the state is {state.storage}, {state.objects}, but {text}" for text in found]
+
+
+def _runs(lab: HistoryLab, site: str, ledger: Ledger) -> list[str]:
+    """Where nothing was lost, fenced or scaled down since, the pods are there, and each volume of the group is mounted by one of them."""
+    record = sites.record(lab, site)
+    held = any((record.get(key) or {}).get("epoch") == record.get("epoch") for key in ("proof", "planned", "replicas"))
+    if held or lab.link != "up" or any(part.condition != "running" for part in lab.parts.values()):
+        return []
+    here = {volume for svm, volume in sites.mounted(lab, site) if svm == sites.svm_name(lab, site)}
+    return [] if here >= ledger.volumes else [f"the pods of {site} have {sorted(here)} of {sorted(ledger.volumes)}"]
 
 
 def _mirrored(lab: HistoryLab, serving: str, mirror: str) -> list[str]:

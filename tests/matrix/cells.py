@@ -1,50 +1,50 @@
 # Copyright (c) 2026, the kubedr.ontap authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cell of a matrix: a run in which one thing goes wrong, the laws, the next run, and whether everything then stands as after an undisturbed run."""
+"""The cells of a scenario: a run in which one thing goes wrong, the laws, the next run, and whether everything then stands as after an undisturbed run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
 from typing import Any
 
-from ansible_collections.kubedr.ontap.plugins.module_utils._env import Process
-from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError
+from ansible_collections.kubedr.ontap.plugins.module_utils._env import Env, Process
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
 from ansible_collections.kubedr.ontap.tests.support import drivers
 
 from kubedr_lab.pocket import PocketLab
 
+from .branches import Branches, Cell, Outcome, leave
 from .ends import differences, end_of
-from .laws import SOURCE, Watch, after_end
+from .laws import Watch, after_end
 from .scenarios import GROUP, SCENARIOS, Scenario, deployed, protected
-from .wire import Call, Killed, Mishap, Wire
+from .state import state_of
+from .wire import FAULTS, Call, Killed, Mishap, Wire
 
-RIGHT, CLEAR, RESUMED = "right at once", "clear error, then right", "killed, then right"
+RIGHT, CLEAR, REFUSED, RESUMED = "right at once", "clear error, then right", "refused, then right", "killed, then right"
 FIRST, SECOND = Process("one", "boot-one", 1, "100"), Process("two", "boot-two", 2, "200")
+BOUNDARY = "boundary"
+KILLS = ("kill-before", "kill-after", BOUNDARY)
+NO_UNDO = ("lease_held", "lease_lost")
+"""Refusals after which the roles undo nothing: another run is at work."""
+
+
+class Known(BaseException):
+    """From here on an earlier cell's end is this one's."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """An undisturbed run: its calls, the state before each task, where it ended."""
+    """An undisturbed run: its calls, how many tasks it has, where it ended."""
 
     scenario: Scenario
     calls: tuple[Call, ...]
-    checkpoints: tuple[dict[str, Any], ...]
-    begins: tuple[int, ...]
-    """The number of the first call of each task."""
+    tasks: int
     end: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a cell ended: RIGHT, CLEAR or RESUMED, or otherwise ``problem`` says what is wrong."""
-
-    cell: str
-    ended: str
-    problem: str = ""
 
 
 @dataclass
@@ -57,32 +57,71 @@ class RunEnd:
     changed: bool
 
 
-def run_verb(scenario: Scenario, lab: PocketLab, run_id: str, process: Process, *, tasks: list[drivers.Task], mishap: Mishap | None = None, first_task: int = 0,
-             first_call: int = 0, others_alive: bool = False, checkpoints: list[tuple[int, dict[str, Any]]] | None = None) -> RunEnd:
-    """The verb's tasks from ``first_task`` on, as the playbook runs them: after an error of fence's workloads its storage half still runs.
+@dataclass
+class Walker:
+    """One run of a verb: its tasks as the playbook runs them, each with nothing of the ones before it but what stands on the systems.
 
     Args:
         others_alive: what this process thinks of any other one.
+        branches: of the undisturbed run, or of the cell that left it.
+        remember: what else than the state of the lab decides how it goes on from a task; None where that is not to be asked.
     """
-    watch = Watch(lab, GROUP, scenario.break_starts_svm)
-    wire = Wire(lab, mishap, first_call, watch)
-    env = wire.env(process, lambda other: others_alive or other == process)
-    results: list[dict[str, Any]] = []
-    failure: KubedrError | None = None
-    try:
-        for number, task in islice(enumerate(tasks), first_task, None):
-            if failure and not (task[1].get("verb") == "fence" and task[1].get("phase") == "storage"):
-                break
-            if checkpoints is not None:
-                checkpoints.append((first_call + len(wire.calls), lab.freeze() if scenario.begin is None else {}))
-            wire.task = number
-            try:
-                results += drivers.run_tasks(iter([task]), env, run_id)
-            except KubedrError as error:
-                failure = failure or error
-    except (Exception, Killed) as error:
-        return RunEnd(wire, watch, error, drivers.changed(results))
-    return RunEnd(wire, watch, failure, drivers.changed(results))
+
+    scenario: Scenario
+    lab: PocketLab
+    run_id: str
+    process: Process
+    tasks: list[drivers.Task]
+    others_alive: bool = False
+    branches: Branches = field(default_factory=Branches)
+    remember: Callable[[Wire], tuple[Any, ...] | None] = lambda wire: None
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self) -> RunEnd:
+        """All of it. After an error fence's storage half still runs, and a planned promotion is undone."""
+        watch = Watch(self.lab, GROUP, self.scenario)
+        wire = Wire(self.lab, watch=watch, branch=self._mishap)
+        env = wire.env(self.process, lambda other: self.others_alive or other == self.process)
+        failure: KubedrError | None = None
+        try:
+            for number, task in enumerate(self.tasks):
+                wire.task = number
+                phase = task[1].get("phase")
+                if failure and not (task[1].get("verb") == "fence" and phase == "storage"):
+                    break
+                if self.results and self.results[0].get("done") and phase != "close":
+                    continue
+                if number and self.branches.at((BOUNDARY, number)):
+                    wire.die()
+                if number and not failure:
+                    self._known(wire, watch, number)
+                try:
+                    self.results += drivers.run_tasks(iter([task]), env, self.run_id)
+                except KubedrError as error:
+                    failure = failure or error
+                    self._undo(phase, error, env)
+        except (Exception, Killed) as error:
+            return RunEnd(wire, watch, error, drivers.changed(self.results))
+        return RunEnd(wire, watch, failure, drivers.changed(self.results))
+
+    def _mishap(self, number: int) -> Mishap | None:
+        cell = self.branches.at(("call", number))
+        return Mishap(number, cell.kind) if cell else None
+
+    def _known(self, wire: Wire, watch: Watch, number: int) -> None:
+        also = self.remember(wire)
+        if also is None or broken_laws(self.scenario, wire, watch):
+            return
+        done = bool(self.results and self.results[0].get("done"))
+        found = self.branches.known(self.run_id, number, state_of(self.lab), done, also, drivers.changed(self.results) if self.run_id == "second" else False)
+        if found:
+            raise Known(*found, f"task {number} of the {self.run_id} run")
+
+    def _undo(self, phase: str | None, error: KubedrError, env: Env) -> None:
+        """The rescue of a planned promotion."""
+        if self.scenario.mode == "planned" and phase in drivers.PROMOTION and not (isinstance(error, Refused) and error.reason in NO_UNDO):
+            with suppress(KubedrError):
+                drivers.run_tasks(drivers.rollback_tasks(self.scenario.group_of(self.lab), self.scenario.verb), env, self.run_id)
 
 
 @cache
@@ -90,18 +129,17 @@ def recording(name: str) -> Recording:
     """The undisturbed run of a scenario; the run after it changes nothing."""
     scenario, lab = SCENARIOS[name], prepared(name)
     tasks = begin(scenario, lab)
-    marks: list[tuple[int, dict[str, Any]]] = []
-    done = run_verb(scenario, lab, "first", FIRST, tasks=tasks, checkpoints=marks)
+    done = Walker(scenario, lab, "first", FIRST, tasks).run()
     assert done.error is None, f"{name} fails without any fault: {done.error}"
     end = end_of(lab, GROUP)
-    wrong = [*broken_laws(scenario, done), *after_end(lab, GROUP, clean="first")]
+    wrong = [*broken_laws(scenario, done.wire, done.watch), *after_end(lab, GROUP, scenario, clean="first")]
     assert not wrong, f"{name} breaks laws without any fault: {wrong}"
-    again = run_verb(scenario, lab, "again", SECOND, tasks=tasks)
-    wrong = differences(end_of(lab, GROUP), end)
+    again = Walker(scenario, lab, "again", SECOND, tasks).run()
+    wrong = differences(end_of(lab, GROUP), end, scenario.allowed)
     assert again.error is None, f"{name} fails when run again: {again.error}"
     assert not again.changed, f"{name} changes something when run again"
     assert not wrong, f"{name} changes something when run again: {wrong}"
-    return Recording(scenario, tuple(done.wire.calls), tuple(frozen for _number, frozen in marks), tuple(number for number, _frozen in marks), end)
+    return Recording(scenario, tuple(done.wire.calls), len(tasks), end)
 
 
 @cache
@@ -124,76 +162,88 @@ def begin(scenario: Scenario, lab: PocketLab) -> list[drivers.Task]:
     return list(scenario.tasks(lab, scenario.group_of(lab)))
 
 
-def from_task(record: Recording, task: int) -> tuple[PocketLab, list[drivers.Task], int, int]:
-    """A lab in which the undisturbed run has come to a task; what runs from there on.
-
-    Returns: the lab, all tasks, the task to begin with and the number of its first call. Where something is under way, that is the beginning.
-    """
-    scenario = record.scenario
-    if scenario.begin is not None:
-        lab = prepared(scenario.name)
-        return lab, begin(scenario, lab), 0, 0
-    start = prepared(scenario.name)
-    return scenario.start(record.checkpoints[task]), list(scenario.tasks(start, scenario.group_of(start))), task, record.begins[task]
-
-
-def fault_cell(name: str, number: int, kind: str) -> Outcome:
-    """One call fails once in one way; then the verb is run again without faults."""
-    record = recording(name)
-    call = record.calls[number]
-    cell = f"{name}: call {number}, {call}: {kind}"
-    lab, tasks, task, first = from_task(record, call.task)
-    done = run_verb(record.scenario, lab, "first", FIRST, tasks=tasks, mishap=Mishap(number, kind), first_task=task, first_call=first)
-    if done.wire.hit != call:
-        return Outcome(cell, "drifted", f"the fault hit {done.wire.hit}")
-    problem = _unclear(done.error)
-    if problem:
-        return Outcome(cell, "unclear", problem)
-    downloads = 1 if "downloadrequests" in call.path else 0
-    clean, held = "" if done.error else "first", "backupstoragelocations" in call.path
-    wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, clean=clean, held=held, downloads=downloads)]
-    if wrong:
-        return Outcome(cell, "law", "; ".join(wrong))
-    if done.error is None:
-        wrong = differences(end_of(lab, GROUP), record.end)
-        if wrong:
-            return Outcome(cell, "silent", "; ".join(wrong[:5]))
-    wrong = _next_run(record, lab, tasks, others_alive=number % 2 == 1, done_before=done.error is None, downloads=downloads)
-    if wrong:
-        return Outcome(cell, "not resumed", f"after {done.error or 'success'}: " + "; ".join(wrong[:5]))
-    return Outcome(cell, RIGHT if done.error is None else CLEAR)
-
-
-def kill_cell(name: str, number: int, moment: str, elsewhere: bool) -> Outcome:
-    """The run dies ``before`` or ``after`` a call, or at the ``boundary`` before a task; then a new one runs.
+def explore(name: str, cells: Iterable[Cell], *, use_memory: bool = True, tell: Callable[[Cell, Outcome], None] = lambda cell, outcome: None) -> list[Outcome]:
+    """Run these cells of a scenario: one undisturbed run, and from it a child for each of them.
 
     Args:
-        elsewhere: nobody can tell that the process is dead: its lease has to run out.
+        use_memory: False lets each cell go all its way, whatever earlier ones showed.
+        tell: called as each ends.
     """
-    record = recording(name)
-    task = number if moment == "boundary" else record.calls[number].task
-    cell = f"{name}: killed at the boundary before task {number}" if moment == "boundary" else f"{name}: killed {moment} call {number}, {record.calls[number]}"
-    cell += ", its process looks alive" if elsewhere else ""
-    lab, tasks, first_task, first = from_task(record, task)
-    downloads = 0
-    if moment != "boundary" or record.scenario.begin is not None:
-        until = tasks[: task] if moment == "boundary" else tasks
-        mishap = None if moment == "boundary" else Mishap(number, f"kill-{moment}")
-        done = run_verb(record.scenario, lab, "first", FIRST, tasks=until, mishap=mishap, first_task=first_task, first_call=first)
-        if moment != "boundary" and (done.wire.hit != record.calls[number] or not isinstance(done.error, Killed)):
-            return Outcome(cell, "drifted", f"hit {done.wire.hit}, ended by {done.error!r}")
-        downloads = 1 if any("downloadrequests" in call.path for call in done.wire.calls[-1:]) else 0
-        wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, held=True, downloads=downloads)]
+    record, wanted = recording(name), {}
+    for cell in cells:
+        wanted.setdefault((BOUNDARY if cell.kind == BOUNDARY else "call", cell.number), []).append(cell)
+    branches = Branches(wanted, use_memory=use_memory, tell=tell)
+    lab, parent = prepared(name), os.getpid()
+    try:
+        tasks = begin(record.scenario, lab)
+        done = Walker(record.scenario, lab, "first", FIRST, tasks, branches=branches, remember=lambda wire: _beyond(branches, wire)).run()
+        if branches.mine is not None:
+            branches.end(judged(record, branches, lab, tasks, done))
+    except Known as known:
+        ended, problem, where = known.args
+        branches.end(Outcome(_named(record, branches), ended, problem, where))
+    except BaseException as error:
+        if os.getpid() != parent:
+            leave(branches, error)
+        raise
+    assert tuple(done.wire.calls) == record.calls, f"{name}: two undisturbed runs differ"
+    return [outcome for _cell, outcome in branches.done]
+
+
+def _beyond(branches: Branches, wire: Wire) -> tuple[Any, ...] | None:
+    """In a child whose mishap lies behind it: what else than the lab's state decides how the cell ends."""
+    return (others_alive(branches.mine, wire), *_leftovers(wire.hit)) if branches.mine is not None and wire.hit is not None else None
+
+
+def others_alive(cell: Cell, wire: Wire) -> bool:
+    """What the next run thinks of the first one's process. After a fault: no in half of the cells, so that the lease has to run out in the other half."""
+    if cell.kind in KILLS or wire.hit is None:
+        return cell.elsewhere
+    return bool((wire.hit.task + list(FAULTS).index(cell.kind)) % 2)
+
+
+def _leftovers(call: Call | None) -> tuple[int, bool]:
+    """How many DownloadRequests, and whether a hold, may be left because the call that takes them away went wrong."""
+    return (1 if call and "downloadrequests" in call.path else 0, bool(call and "backupstoragelocations" in call.path))
+
+
+def judged(record: Recording, branches: Branches, lab: PocketLab, tasks: list[drivers.Task], done: RunEnd) -> Outcome:
+    """The first run ended, or died: the laws, the next run, the end."""
+    cell, scenario = branches.mine, record.scenario
+    assert cell is not None
+    named = _named(record, branches)
+    if cell.kind != BOUNDARY and done.wire.hit != record.calls[cell.number]:
+        return Outcome(named, "drifted", f"it befell {done.wire.hit}")
+    downloads, held = _leftovers(done.wire.hit)
+    if cell.kind in KILLS:
+        ended, problem, held = RESUMED, "" if isinstance(done.error, Killed) else f"its end: {done.error!r}", True
+    else:
+        ended, problem = RIGHT if done.error is None else REFUSED if isinstance(done.error, Refused) else CLEAR, _unclear(done.error)
+    if problem:
+        return Outcome(named, "unclear", problem)
+    clean = "first" if ended == RIGHT else ""
+    wrong = [*broken_laws(scenario, done.wire, done.watch), *after_end(lab, GROUP, scenario, clean=clean, held=held, downloads=downloads)]
+    if wrong:
+        return Outcome(named, "law", "; ".join(wrong))
+    if clean:
+        wrong = differences(end_of(lab, GROUP), record.end, scenario.allowed)
         if wrong:
-            return Outcome(cell, "law", "; ".join(wrong))
-    wrong = _next_run(record, lab, tasks, others_alive=elsewhere, done_before=False, downloads=downloads)
-    return Outcome(cell, "not resumed", "; ".join(wrong[:5])) if wrong else Outcome(cell, RESUMED)
+            return Outcome(named, "silent", "; ".join(wrong[:5]))
+    wrong = _next_run(record, branches, lab, tasks, others_alive(cell, done.wire), ended, downloads)
+    return Outcome(named, "not resumed", f"after {done.error or 'success'}: " + "; ".join(wrong[:5])) if wrong else Outcome(named, ended)
 
 
-def broken_laws(scenario: Scenario, done: RunEnd) -> list[str]:
+def _named(record: Recording, branches: Branches) -> str:
+    cell = branches.mine
+    assert cell is not None
+    where = f"before task {cell.number}" if cell.kind == BOUNDARY else f"call {cell.number}, {record.calls[cell.number]}"
+    return f"{cell.scenario}: {where}: {cell.kind}{', its process looks alive' if cell.elsewhere else ''}"
+
+
+def broken_laws(scenario: Scenario, wire: Wire, watch: Watch) -> list[str]:
     """What was against the laws while it ran."""
-    contacted = sorted(f"{site} {system}" for site, system in done.wire.opened if site == SOURCE and scenario.never_contacts_source)
-    return [*done.watch.broken, *(f"a connection to {name} was opened" for name in contacted)]
+    contacted = sorted(f"{site} {system}" for site, system in wire.opened if site == scenario.silent)
+    return [*watch.broken, *(f"a connection to {name} was opened" for name in contacted)]
 
 
 def _unclear(error: BaseException | None) -> str:
@@ -206,25 +256,36 @@ def _unclear(error: BaseException | None) -> str:
     return f"{type(error).__name__} names no {' and no '.join(missing)}: {error}" if missing else ""
 
 
-def _next_run(record: Recording, lab: PocketLab, tasks: list[drivers.Task], *, others_alive: bool, done_before: bool, downloads: int) -> list[str]:
+def _next_run(
+    record: Recording, branches: Branches, lab: PocketLab, tasks: list[drivers.Task], alive: bool, ended: str, downloads: int,
+) -> list[str]:
     """Problems of the run after it, by another process."""
-    done = run_verb(record.scenario, lab, "second", SECOND, tasks=tasks, others_alive=others_alive)
+    also = (alive, ended, downloads)
+    found = branches.known("next", state_of(lab), also)
+    if found:
+        raise Known(*found, "the second run")
+    scenario = record.scenario
+    done = Walker(scenario, lab, "second", SECOND, tasks, alive, Branches(_parent=branches._parent, _passed=branches._passed, use_memory=branches.use_memory),
+                  lambda wire: also).run()
     if done.error is not None:
         return [f"the next run ended with {type(done.error).__name__}: {done.error}"]
-    wrong = [*broken_laws(record.scenario, done), *after_end(lab, GROUP, clean="second", downloads=downloads), *differences(end_of(lab, GROUP), record.end)]
-    if done_before and done.changed:
+    wrong = [
+        *broken_laws(scenario, done.wire, done.watch), *after_end(lab, GROUP, scenario, clean="second", downloads=downloads),
+        *differences(end_of(lab, GROUP), record.end, scenario.allowed),
+    ]
+    if ended == RIGHT and done.changed:
         wrong.append("the next run changed something, after success")
     return wrong
 
 
-def fault_cells(name: str) -> Iterator[tuple[int, str]]:
-    """Every (number of a call, kind) of a scenario."""
-    return ((number, kind) for number, call in enumerate(recording(name).calls) for kind in call.kinds())
+def fault_cells(name: str) -> Iterator[Cell]:
+    """Every call of a scenario in every way in which it can fail."""
+    return (Cell(name, number, kind) for number, call in enumerate(recording(name).calls) for kind in call.kinds())
 
 
-def kill_cells(name: str) -> Iterator[tuple[int, str, bool]]:
-    """Every (number, moment, elsewhere) of a scenario: before and after every write, and at every boundary."""
+def kill_cells(name: str) -> Iterator[Cell]:
+    """Before and after every write, and at every boundary between tasks; the process is known to be dead, or not."""
     record = recording(name)
     for elsewhere in (False, True):
-        yield from ((task, "boundary", elsewhere) for task in range(1, len(record.begins)))
-        yield from ((number, moment, elsewhere) for number, call in enumerate(record.calls) if call.writes for moment in ("before", "after"))
+        yield from (Cell(name, task, BOUNDARY, elsewhere) for task in range(1, record.tasks))
+        yield from (Cell(name, number, kind, elsewhere) for number, call in enumerate(record.calls) if call.writes for kind in KILLS[:2])

@@ -13,51 +13,39 @@ from typing import Any, TypeVar
 
 import pytest
 
-from .cells import CLEAR, RESUMED, RIGHT, Outcome
+from .branches import Cell, Outcome
+from .table import counted, rows
 
 T = TypeVar("T")
-SAMPLED = 2
-"""Cells of each test in an ordinary run; ``KUBEDR_MATRIX=all`` runs all of them."""
+EVERY = os.environ.get("KUBEDR_MATRIX") == "all"
 SEED = os.environ.get("KUBEDR_SEED", "1")
 
 
-def chosen(cells: Iterable[T], name: str) -> list[T]:
-    """All cells, or a sample that the seed decides."""
+def chosen(cells: Iterable[T], name: str, count: int) -> list[T]:
+    """So many of them, as the seed decides; all with ``KUBEDR_MATRIX=all``."""
     every = list(cells)
-    if os.environ.get("KUBEDR_MATRIX") == "all" or len(every) <= SAMPLED:
-        return every
-    return random.Random(f"{SEED} {name}").sample(every, SAMPLED)
+    return every if EVERY or len(every) <= count else random.Random(f"{SEED} {name}").sample(every, count)
 
 
 @pytest.fixture
 def judge(record_property: Any) -> Any:
-    """Takes the outcomes of a test's cells: counts them for the table, and fails for those that did not end as they should."""
+    """Takes cells with their outcomes: counts them for the table, and fails for those that did not end as they should."""
 
-    def judge(row: str, outcomes: list[Outcome]) -> None:
-        counted = Counter(outcome.ended if not outcome.problem else "silent" if outcome.ended == "silent" else "otherwise" for outcome in outcomes)
-        record_property("matrix", [row, dict(counted)])
-        wrong = [f"{outcome.cell}: {outcome.ended}: {outcome.problem}" for outcome in outcomes if outcome.problem]
-        assert not wrong, f"{len(wrong)} of {len(outcomes)} cells:\n" + "\n".join(wrong[:10])
+    def judge(found: list[tuple[Cell, Outcome]]) -> None:
+        record_property("matrix", [[*row, dict(counts)] for row, counts in counted(found).items()])
+        wrong = [f"{outcome.cell}: {outcome.ended}: {outcome.problem}" for _cell, outcome in found if outcome.problem]
+        assert not wrong, f"{len(wrong)} of {len(found)} cells:\n" + "\n".join(wrong[:10])
 
     return judge
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The table: one row for each verb and kind."""
+    """The table, also where other processes ran the tests: reports carry the counts."""
     reports = [report for found in ("passed", "failed") for report in terminalreporter.getreports(found) if report.when == "call"]
-    rows = sorted(tuple(value) for report in reports for key, value in report.user_properties if key == "matrix")
-    if not rows:
-        return
-    columns = (RIGHT, CLEAR, RESUMED, "silent", "otherwise")
-    lines = [f"{'run and mishap':44} {'cells':>6} " + " ".join(f"{column:>22}" for column in columns)]
-    total: Counter[str] = Counter()
-    for row, counts in rows:
-        total.update(counts)
-        lines.append(_line(row, counts, columns))
-    terminalreporter.section(f"matrix, seed {SEED}")
-    for line in [*lines, _line("all", total, columns)]:
-        terminalreporter.write_line(line)
-
-
-def _line(row: str, counts: dict[str, int], columns: tuple[str, ...]) -> str:
-    return f"{row:44} {sum(counts.values()):>6} " + " ".join(f"{counts.get(column, 0):>22}" for column in columns)
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for name, mishap, found in (row for report in reports for key, value in report.user_properties if key == "matrix" for row in value):
+        counts.setdefault((name, mishap), Counter()).update(found)
+    if counts:
+        terminalreporter.section(f"matrix, {'every cell' if EVERY else f'sample of seed {SEED}'}")
+        for line in rows(counts):
+            terminalreporter.write_line(line)

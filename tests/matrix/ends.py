@@ -9,8 +9,9 @@ import fnmatch
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from kubedr_lab.pocket import PocketLab
@@ -61,10 +62,11 @@ def end_of(lab: PocketLab, group: str) -> dict[str, str]:
     return dict(_flat("", found))
 
 
-def differences(end: dict[str, str], undisturbed: dict[str, str]) -> list[str]:
-    """Where two ends differ and may not."""
+def differences(end: dict[str, str], undisturbed: dict[str, str], also: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Where two ends differ and may not. ``also``: more of what may, as ALLOWED."""
     paths = sorted(path for path in {*end, *undisturbed} if end.get(path) != undisturbed.get(path))
-    return [f"{path}: {end.get(path)} instead of {undisturbed.get(path)}" for path in paths if not any(fnmatch.fnmatch(path, pattern) for pattern in ALLOWED)]
+    allowed = (*ALLOWED, *also)
+    return [f"{path}: {end.get(path)} instead of {undisturbed.get(path)}" for path in paths if not any(fnmatch.fnmatch(path, pattern) for pattern in allowed)]
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -13,15 +13,15 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import 
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.plugins.module_utils._kube.locations import HOLD_ANNOTATION
 
-from kubedr_lab.pocket import PocketLab
+from kubedr_lab.kube_seed import NODES
+from kubedr_lab.pocket import PocketLab, other
 from kubedr_lab.settings import SITES
 
 from .ends import entries, record_of
+from .scenarios import Scenario
 from .wire import Call
 
 SOURCE, DESTINATION = SITES
-CLIENTS = {"10.2.2.11", "10.2.2.12"}
-"""The nodes of the destination's cluster: whoever the export rules may let in after a failover."""
 
 
 @dataclass
@@ -29,26 +29,28 @@ class Watch:
     """Looks at the systems themselves before and after each call of a run.
 
     Args:
-        break_starts_svm: the release at hand starts the SVM with the break. Then nothing but the rules and the record may be written until the rules are right.
+        scenario: where its release starts the SVM with the break, nothing but the rules and the record may be written until the rules are right.
     """
 
     lab: PocketLab
     group: str
-    break_starts_svm: bool = False
+    scenario: Scenario
     broken: list[str] = field(default_factory=list)
 
     def __call__(self, moment: str, call: Call, request: Request | None) -> None:
         """One look."""
+        early = self.scenario.break_starts_svm
         if moment == "before":
             self._intent_before_break(call, request)
             creates = call.method == "POST" and call.system == "kubernetes" and "downloadrequests" not in call.path
-            if self.break_starts_svm and creates and self._open_to_others():
-                self._find(f"{call} was sent while {self._open_to_others()} could mount the volumes")
+            if early and creates and self._open_to_others(DESTINATION):
+                self._find(f"{call} was sent while {self._open_to_others(DESTINATION)} could mount the volumes")
             return
-        if call.site == DESTINATION and call.system == "ontap":
-            if not self.break_starts_svm and self._open_to_others():
-                self._find(f"after {call} the SVM runs and lets in {self._open_to_others()}")
-            if self._writable(DESTINATION) and self._writable(SOURCE) and self.lab.parts[f"{SOURCE}-ontap"].condition == "running":
+        if call.system == "ontap":
+            for site in SITES:
+                if not early and self._open_to_others(site):
+                    self._find(f"after {call} the SVM of {site} runs and lets in {self._open_to_others(site)}")
+            if all(self._writable(site) and self.lab.parts[f"{site}-ontap"].condition == "running" for site in SITES):
                 self._find(f"after {call} both SVMs are writable and running")
 
     def _find(self, text: str) -> None:
@@ -62,23 +64,24 @@ class Watch:
             svm in entries(self.lab, site, "ontap", "svm")
         )
 
-    def _open_to_others(self) -> list[str]:
-        """Who but the destination's nodes could mount a volume of the running destination SVM."""
-        if not self._writable(DESTINATION):
+    def _open_to_others(self, site: str) -> list[str]:
+        """Who but the site's own nodes could mount a volume of its running SVM: nobody else at the destination, not the other site's nodes at the source."""
+        if not self._writable(site):
             return []
-        name = self.lab.group(self.group).destination_svm
-        rules = [rule for _key, policy in entries(self.lab, DESTINATION, "ontap", "export_policy") if policy["svm"] == name for rule in policy["rules"]]
-        return sorted({client["match"] for rule in rules for client in rule["clients"]} - CLIENTS)
+        name = self.lab.group(self.group).source_svm if site == SOURCE else self.lab.group(self.group).destination_svm
+        rules = [rule for _key, policy in entries(self.lab, site, "ontap", "export_policy") if policy["svm"] == name for rule in policy["rules"]]
+        let_in = {client["match"] for rule in rules for client in rule["clients"]}
+        return sorted(let_in & set(NODES[other(site)].values()) if site == SOURCE else let_in - set(NODES[site].values()))
 
     def _intent_before_break(self, call: Call, request: Request | None) -> None:
         if call.method != "PATCH" or "/snapmirror/relationships/" not in call.path or (request and request.body or {}).get("state") != "broken_off":
             return
-        record = record_of(self.lab, DESTINATION, self.group) or {}
-        if ((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch") or not (record.get("backup") or {}).get("name"):
+        record = record_of(self.lab, call.site, self.group) or {}
+        if self.scenario.verb != "teardown" and (((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch") or not (record.get("backup") or {}).get("name")):
             self._find("the break was sent before intent and backup were in the record")
 
 
-def after_end(lab: PocketLab, group: str, *, clean: str = "", held: bool = False, downloads: int = 0) -> list[str]:
+def after_end(lab: PocketLab, group: str, scenario: Scenario, *, clean: str = "", held: bool = False, downloads: int = 0) -> list[str]:
     """What must hold when a run has ended.
 
     Args:
@@ -88,7 +91,7 @@ def after_end(lab: PocketLab, group: str, *, clean: str = "", held: bool = False
     """
     found = []
     for site in SITES:
-        found += _record(lab, site, group, clean)
+        found += _record(lab, site, group, scenario, clean)
         if _restoring(lab, site, group) and not _location(lab, site) and lab.settings.ark == "velero":
             found.append(f"a restore runs at {site}, and the backup location is not held")
         if clean or not (held or _restoring(lab, site, group)):
@@ -114,7 +117,7 @@ def _location(lab: PocketLab, site: str) -> list[str]:
     ]
 
 
-def _record(lab: PocketLab, site: str, group: str, clean: str) -> list[str]:
+def _record(lab: PocketLab, site: str, group: str, scenario: Scenario, clean: str) -> list[str]:
     record = record_of(lab, site, group)
     if record is None:
         return []
@@ -126,8 +129,10 @@ def _record(lab: PocketLab, site: str, group: str, clean: str) -> list[str]:
         expires, renewed = parse_instant(lease.get("expires_at")), parse_instant(lease.get("renewed_at"))
         if not expires or not renewed or (expires - renewed).total_seconds() > TTL_SECONDS:
             found.append(f"the lease at {site} does not run out: {lease}")
-    broken = [r for _key, r in entries(lab, site, "ontap", "relationship") if r["svm"] == lab.group(group).destination_svm and r["state"] == "broken_off"]
-    if broken and ((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch"):
+    ours = (lab.group(group).source_svm, lab.group(group).destination_svm)
+    broken = [r for _key, r in entries(lab, site, "ontap", "relationship") if r["svm"] in ours and r["state"] == "broken_off"]
+    left = scenario.verb == "failback" and site == DESTINATION  # broken off since the failover that is being undone
+    if broken and scenario.verb != "teardown" and not left and ((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch"):
         found.append(f"the relationship into {site} is broken off, and the record there has no intent")
     return found
 

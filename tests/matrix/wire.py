@@ -73,6 +73,7 @@ class Wire:
 
     Args:
         first: the number of the first call, where a run is begun in its middle.
+        branch: asked at each call, by its number, what befalls it, where ``mishap`` is not decided.
         watch: called before and after each call with (moment, call, request); ``moment`` is ``before`` or ``after``.
     """
 
@@ -80,6 +81,7 @@ class Wire:
     mishap: Mishap | None = None
     first: int = 0
     watch: Callable[[str, Call, Request | None], None] = lambda moment, call, request: None
+    branch: Callable[[int], Mishap | None] = lambda number: None
     task: int = 0
     calls: list[Call] = field(default_factory=list)
     opened: set[tuple[str, str]] = field(default_factory=set)
@@ -110,6 +112,7 @@ class Wire:
         number = self.first + len(self.calls)
         call = Call(self.task, site, system, method, _NAMES_OF_ITS_OWN.sub("*", path))
         self.calls.append(call)
+        self.mishap = self.mishap or self.branch(number)
         if self.mishap is None or self.mishap.number != number:
             return call, ""
         self.hit = call

@@ -27,6 +27,8 @@ NEWS = 30.0
 """Seconds between two lines of progress."""
 SOURCES = next(filter(Path.is_dir, (Path(__file__).with_name("sources"), Path(__file__).resolve().parents[2])))
 """The folders with our go.mod files: in an installed lab inside the package, otherwise where the repository has them."""
+WANTED = os.environ.get("KUBEDR_KUBERNETES", "")
+"""Another minor version of Kubernetes than that of controlplane/go.mod: one of those in controlplane/pins."""
 Say = Callable[[str], None]
 
 
@@ -38,9 +40,28 @@ def pinned(folder: str, module: str) -> str:
     return found.group(1)
 
 
-def _kubernetes_flags() -> str:
+def _minor(version: str) -> str:
+    return ".".join(version.removeprefix("v").split(".")[:2])
+
+
+def pins(wanted: str) -> str:
+    """The folder in ``controlplane`` with the go.mod and go.sum of a minor version; empty for the ones beside main.go.
+
+    Raises:
+        LabError: nobody pinned that version.
+    """
+    usual = _minor(pinned("controlplane", "k8s.io/kubernetes"))
+    if wanted in ("", usual):
+        return ""
+    known = sorted(path.name for path in (SOURCES / "controlplane" / "pins").glob("*.*"))
+    if wanted not in known:
+        raise LabError(f"Kubernetes {wanted!r} is not pinned: there are {', '.join([usual, *known])}")
+    return f"pins/{wanted}"
+
+
+def _kubernetes_flags(folder: str = "") -> str:
     """Without them the API server calls itself v0.0.0, and kubectl complains."""
-    version, where = pinned("controlplane", "k8s.io/kubernetes"), "k8s.io/component-base/version"
+    version, where = pinned(f"controlplane/{folder}", "k8s.io/kubernetes"), "k8s.io/component-base/version"
     major, minor = version.removeprefix("v").split(".")[:2]
     return f"-X {where}.gitVersion={version} -X {where}.gitMajor={major} -X {where}.gitMinor={minor} -X {where}.gitTreeState=clean"
 
@@ -58,6 +79,7 @@ class Binary:
         minutes: of a first build on two cores, after those before it.
         flags: for the linker.
         package: what to build in a folder of ours.
+        pins: where else in that folder the go.mod and go.sum lie.
     """
 
     name: str
@@ -65,6 +87,7 @@ class Binary:
     minutes: int
     flags: Callable[[], str] = str
     package: str = "."
+    pins: Callable[[], str] = str
 
     @property
     def ours(self) -> bool:
@@ -75,9 +98,14 @@ class Binary:
     def key(self) -> str:
         """Changes with whatever the program is built from."""
         digest = hashlib.sha256(f"{self.source} {self.package} {self.flags()}".encode())
-        for path in sorted((SOURCES / self.source).iterdir()) if self.ours else ():
+        for path in self._files() if self.ours else ():
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
+
+    def _files(self) -> list[Path]:
+        folder = SOURCES / self.source
+        modules = [path for path in (folder / self.pins()).iterdir() if path.suffix in (".mod", ".sum")]
+        return sorted(modules, key=lambda path: path.name) + sorted(folder.glob("*.go"))
 
     @property
     def path(self) -> Path:
@@ -85,7 +113,7 @@ class Binary:
         return cache() / f"{self.name}-{self.key}" / self.name
 
 
-CONTROL_PLANE = Binary("controlplane", "controlplane", 8, _kubernetes_flags)
+CONTROL_PLANE = Binary("controlplane", "controlplane", 8, lambda: _kubernetes_flags(pins(WANTED)), pins=lambda: pins(WANTED))
 VELERO_SERVER = Binary("velero", "velero", 8, _velero_flags)
 AWS_PLUGIN = Binary("velero-plugin-for-aws", "plugin", 2, package="github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws")
 GATEWAY = Binary("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0", 2)
@@ -150,6 +178,8 @@ def _build(go: str, binary: Binary, say: Say) -> None:
     flags = ["-trimpath", "-ldflags", f"-s -w {binary.flags()}".strip()]
     try:
         if binary.ours:
+            if binary.pins():
+                flags.append(f"-modfile={binary.pins()}/go.mod")
             _run([go, "build", *flags, "-o", str(fresh / binary.name), binary.package], SOURCES / binary.source, {}, binary.name, say)
         else:
             _run([go, "install", *flags, binary.source], fresh, {"GOBIN": str(fresh)}, binary.name, say)

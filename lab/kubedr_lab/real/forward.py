@@ -44,11 +44,13 @@ class Forward:
 
     Args:
         base: such as ``https://127.0.0.1:6443``.
-        ca: the file with the CA certificate that its certificate is checked against; None for http.
+        ca: the file with the CA certificate that its certificate is checked against; None for http, and for an authority that the machine trusts.
+        tokens: bearer tokens of the lab, and those that the server behind knows instead.
     """
 
-    def __init__(self, base: str, ca: Path | None = None) -> None:
+    def __init__(self, base: str, ca: Path | None = None, tokens: Mapping[str, str] | None = None) -> None:
         self._base = base.rstrip("/")
+        self._known = {f"Bearer {ours}": f"Bearer {theirs}" for ours, theirs in (tokens or {}).items()}
         self._tls: ssl.SSLContext | bool = ssl.create_default_context(cafile=str(ca)) if ca else True
         self._session: aiohttp.ClientSession | None = None
 
@@ -57,10 +59,12 @@ class Forward:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False)
-        url = URL(self._base + (request.target or request.path), encoded=True)
+        url, headers = URL(self._base + (request.target or request.path), encoded=True), _passed(request.headers)
+        if headers.get("authorization") in self._known:
+            headers["authorization"] = self._known[headers["authorization"]]
         try:
             answer = await self._session.request(
-                request.method, url, headers=_passed(request.headers), data=request.body or None, ssl=self._tls, allow_redirects=False,
+                request.method, url, headers=headers, data=request.body or None, ssl=self._tls, allow_redirects=False,
                 skip_auto_headers=ADDED_BY_AIOHTTP,
             )
             if is_stream(request):

@@ -52,6 +52,7 @@ class ControlPlane:
         certificate, key, ca: PEM files; the certificate is for 127.0.0.1.
         admin: the lab's own user.
         spawn: runs a coroutine beside everything else.
+        without: controllers that do not run.
     """
 
     name: str
@@ -62,7 +63,10 @@ class ControlPlane:
     admin: User
     users: tuple[User, ...]
     spawn: Spawn
+    without: tuple[str, ...] = NOT_HERE
     server: str = field(init=False, default="")
+    tokens: dict[str, str] = field(init=False, default_factory=dict)
+    """By token of ours, what the API server knows instead."""
 
     async def start(self) -> None:
         """Return when the API server is ready and the controllers run.
@@ -115,7 +119,7 @@ class ControlPlane:
         ]
 
     def _manager_flags(self) -> list[str]:
-        controllers = ",".join(["*", *(f"-{name}" for name in NOT_HERE)])
+        controllers = ",".join(["*", *(f"-{name}" for name in self.without)])
         return [
             "--kubeconfig", str(self.folder / "kubeconfig"), "--secure-port", "0", "--service-account-private-key-file", str(self.folder / "accounts.key"),
             "--root-ca-file", str(self.ca), "--leader-elect=false", "--controllers", controllers,

@@ -29,6 +29,7 @@ from ..state import LabError
 from ..world import EXPORT_POLICY, KubeCalls, Tick, site_seed
 from . import binaries
 from .forward import Forward
+from .own import Heartbeat, OwnPlane, store
 from .site import PATIENCE, ControlPlane, credentials_file
 
 ACCESS_KEY = "kubedr-lab"
@@ -50,9 +51,11 @@ class RealKubeSite(KubeCalls):
         self, settings: Settings, plane: ControlPlane, port: HttpPort, ontap: OntapPort, planes: Sequence[DataPort], clock: LabClock,
     ) -> None:
         super().__init__(settings, port, ontap, Reach(planes))
-        self._forward = Forward(plane.server, plane.ca)
+        self._forward = Forward(plane.server, plane.ca, plane.tokens)
         controllers = node_controllers(port, ontap, planes, clock, export_policy=EXPORT_POLICY, poll=POLL)
         self.ticks: list[Tick] = [controllers.tick]
+        if isinstance(plane, OwnPlane):
+            self.ticks.append(Heartbeat(port, kube_seed.NODES[plane.name], clock).tick)
 
     async def handle(self, request: Request) -> Any:
         """The API server's own answer."""
@@ -103,7 +106,9 @@ async def _seed(site: str, settings: Settings, port: KubePort, clock: LabClock, 
         await api.create(kinds.CRDS, crd)
     await served(port)
     await api.create(kinds.NAMESPACES, {"metadata": {"name": namespace}})
-    secret = base64.b64encode(credentials_file(ACCESS_KEY, store_secret).encode()).decode()
+    own = store()
+    user = (own.access_key, own.secret_key) if own else (ACCESS_KEY, store_secret)
+    secret = base64.b64encode(credentials_file(*user).encode()).decode()
     metadata = {"namespace": namespace, "name": CREDENTIALS["name"]}
     await api.create(kinds.SECRETS, {"metadata": metadata, "type": "Opaque", "data": {CREDENTIALS["key"]: secret}})
     await kube_seed.seed(port, site_seed(site, settings, clock, location(store_url)))

@@ -22,7 +22,7 @@ from ..objects import DirObjects, Signer
 from ..objects.client import HttpObjects
 from ..objects.server import make_app
 from ..profile import PROFILES
-from ..real import station
+from ..real import own, station
 from ..real.forward import Forward
 from ..real.site import ControlPlane, User, gateway
 from ..settings import BUCKET, DATA_PATIENCE, SITES, Secrets, basic
@@ -151,18 +151,21 @@ async def _real_kubernetes(host: Host, ontap: HttpOntap, planes: list[DataPort])
     admin = User(host.secrets.kubernetes[site], "kubedr-lab-admin", ("system:masters",))
     collection = User(host.secrets.collection[site], station.COLLECTION)
     folder, certificate, key = (host.folder.part_file(part.name, suffix) for suffix in ("d", "pem", "key"))
-    plane = ControlPlane(site, folder, certificate, key, host.folder.path / "ca.pem", admin, (collection,), host.spawn)
+    kind = own.OwnPlane if own.named(site, folder) else ControlPlane
+    plane = kind(site, folder, certificate, key, host.folder.path / "ca.pem", admin, (collection,), host.spawn)
     store_url = f"http://127.0.0.1:{host.lab.parts['store'].api_port}"
     return await station.start(site, host.settings, plane, ontap, planes, host.clock, store_url, host.secrets.bucket_secret)
 
 
 async def _serve_real_store(host: Host) -> None:
-    """An S3 server behind the listener, over plain HTTP as in the light tier."""
-    buckets = host.folder.path / "parts" / "buckets"
-    (buckets / BUCKET).mkdir(parents=True, exist_ok=True)
-    address, child = gateway(host.folder.part_file(host.part.name, "d"), buckets, station.ACCESS_KEY, host.secrets.bucket_secret)
-    host.spawn(child.keep())
-    edge = Edge(Forward(address).handle, host.clock, host.log.write)
+    """An S3 server behind the listener, over plain HTTP as in the light tier: the lab's, or the user's own."""
+    theirs = own.store()
+    if theirs is None:
+        buckets = host.folder.path / "parts" / "buckets"
+        (buckets / BUCKET).mkdir(parents=True, exist_ok=True)
+        address, child = gateway(host.folder.part_file(host.part.name, "d"), buckets, station.ACCESS_KEY, host.secrets.bucket_secret)
+        host.spawn(child.keep())
+    edge = Edge(Forward(theirs.url if theirs else address).handle, host.clock, host.log.write)
     api = Listener(host.sockets[0], "api", None, Front(edge, "api", host.clock).server(), host.clock, host.log.write)
     await _run_store(host, edge, api)
 

@@ -34,6 +34,9 @@ class BackupLike(Protocol):
     def started_at(self) -> datetime | None: ...
 
     @property
+    def created_at(self) -> datetime | None: ...
+
+    @property
     def expires_at(self) -> datetime | None: ...
 
     @property
@@ -223,5 +226,9 @@ def _asked_for(namespace: str, backup: BackupLike) -> bool:
     return any(fnmatchcase(namespace, pattern) for pattern in included) and not any(fnmatchcase(namespace, pattern) for pattern in backup.excluded_namespaces)
 
 
-def _stamp(backup: BackupLike) -> float:
-    return backup.started_at.timestamp() if backup.started_at else 0.0
+def _stamp(backup: BackupLike) -> tuple[float, float]:
+    """By when it started, as far as that can be believed: no backup started after this cluster saw it, whatever the clock of the one that wrote it said."""
+    if backup.started_at is None:
+        return 0.0, 0.0
+    started = backup.started_at.timestamp()
+    return (min(started, backup.created_at.timestamp()) if backup.created_at else started), started

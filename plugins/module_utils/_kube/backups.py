@@ -55,6 +55,11 @@ class Backup:
         )
 
     @property
+    def created_at(self) -> datetime | None:
+        """When this cluster saw it first, by its own clock; a synced one is made when it is found in the bucket."""
+        return parse_time((self.raw.get("metadata") or {}).get("creationTimestamp"))
+
+    @property
     def excluded_namespaces(self) -> tuple[str, ...]:
         """Namespaces that were kept out."""
         return tuple((self.raw.get("spec") or {}).get("excludedNamespaces") or ())

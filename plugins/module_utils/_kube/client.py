@@ -22,6 +22,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 RETRYABLE = (429, 500, 502, 503, 504)
 STALE, OVERTAKEN = "409 Conflict", 40
 """What a write on an older version of the object gets, and how often a write may be overtaken: many groups change what a site shares at the same time."""
+NO_RIGHT_HELPS = ("exceeded quota", "being terminated", "denied the request", "denied request", "violates PodSecurity")
+"""What admission says with a 403 as well: a quota, a dying namespace, a webhook, a policy, a Pod Security Standard."""
 
 T = TypeVar("T")
 
@@ -255,7 +257,7 @@ def error_from(answer: Response, system: str, operation: str) -> KubedrError:
     fields: dict[str, Any] = {"system": system, "operation": operation, "code": f"{answer.status} {reason}".strip()}
     if answer.status == 401:
         return AuthError(message, advice="Check the kubeconfig or api_key of this cluster.", **fields)
-    if answer.status == 403 and "exceeded quota" not in message and "being terminated" not in message:
+    if answer.status == 403 and not any(words in message for words in NO_RIGHT_HELPS):
         return AuthError(message, advice="Grant this right to the account in the kubeconfig.", **fields)
     fields.update(status=answer.status, retry_after=_retry_after(answer, body))
     if answer.status == 404:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._argspec import GROUP, ArgumentSpec
 from .._dr.config import GroupConfig, parse_group
+from .._dr.proposal import proposals
 from .._dr.seen import NoAnswer, ObjectsSeen, Seen, StorageSeen
 from .._dr.state import State, derive, fence_at_destination
 from .._dr.statement import instant
@@ -30,7 +31,8 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     Args:
         params: ``group`` (docs/architecture.md); ``require``: ``answers`` fails unless all four answered, ``ready`` unless the group is ready for a failover.
 
-    Returns: ``state`` {storage, objects, active, why}, ``systems`` {name: what was seen or "no answer"}, ``record``, ``guard`` (warnings), ``ready``.
+    Returns: ``state`` {storage, objects, active, why}, ``systems`` {name: what was seen or "no answer"}, ``record``, ``guard`` (warnings), ``ready``,
+        ``proposals`` (the verbs that lead on).
 
     Raises:
         KubedrError: what ``require`` demands was not seen.
@@ -41,10 +43,11 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     answers = systems(config, seen)
     result: dict[str, Any] = {
         "changed": False, "state": state.as_dict(), "systems": answers, "record": public_record(seen), "guard": guard(config, seen, state),
-        "ready": ready(state),
+        "ready": ready(state), "proposals": list(proposals(state, seen.record)),
         "steps": [],
     }
-    brief = {"state": state.as_dict(), "answers": {name: found["answer"] for name, found in answers.items()}, "guard": result["guard"]}
+    brief = {"state": state.as_dict(), "answers": {name: found["answer"] for name, found in answers.items()}, "guard": result["guard"],
+             "proposals": result["proposals"]}
     silent = [name for name, found in answers.items() if found["answer"] != "yes"]
     if silent:
         raise KubedrError(

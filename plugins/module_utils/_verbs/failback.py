@@ -19,7 +19,7 @@ from .._kube import schedules
 from .._ontap import snapmirror
 from . import failover, planned, reverse, rollback
 from .finish import finish
-from .leftovers import clear_leftovers
+from .leftovers import CLEARING, clear_leftovers
 from .look import look_both, look_storage
 from .walk import Run
 
@@ -89,7 +89,7 @@ def clear_phase(run: Run) -> dict[str, Any]:
     if home is not None:
         _delete_home(run, home.path)
     if not run.env.check_mode:
-        reverse.release_stale(run, run.source.ontap, run.config.source_svm, run.config.destination_svm)
+        _release_home(run)
     clear_leftovers(run, run.source)
     _end_schedule(run)
     return {}
@@ -110,6 +110,14 @@ def _delete_home(run: Run, path: str) -> None:
         )
 
 
+def _release_home(run: Run) -> None:
+    """What the other side still remembers of the relationship home; a run that died between the two left just that."""
+    if snapmirror.list_destinations(run.source.ontap, run.config.source_svm):
+        for side in (run.destination, run.source):
+            run.take_lease(side)
+    reverse.release_stale(run, run.source.ontap, run.config.source_svm, run.config.destination_svm)
+
+
 def _end_schedule(run: Run) -> None:
     """The schedule of the way home serves every group that is away: it ends with the last of them. The first one's is put back if it was held."""
     record = run.destination.records(run.config).read()[0] or {}
@@ -128,7 +136,7 @@ def _end_schedule(run: Run) -> None:
         run.mirror(must=False)
 
 
-OF_THE_WAY_HOME = ("return_schedule", "held_schedule", "planned")
+OF_THE_WAY_HOME = ("return_schedule", "held_schedule", "planned", CLEARING)
 """What the record holds until the last step of a failback."""
 
 

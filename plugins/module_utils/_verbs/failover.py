@@ -255,13 +255,15 @@ def tell(run: Run, view: View) -> dict[str, Any]:
         ],
     }
     rpo = {
-        "data_seconds": _between(snapshot.get("created_at"), broken.get("at")), "objects_seconds": _between(backup.get("started_at"), broken.get("at_objects")),
+        "data_seconds": _age(snapshot.get("created_at"), broken.get("at")), "objects_seconds": _age(backup.get("started_at"), broken.get("at_objects")),
     }
     facts = {"loss": loss, "rpo": rpo, "snapshot": dict(snapshot), "backup": dict(backup)}
     run.env.reporter.note(**facts, epoch=record.get("epoch"), fence=dict(record.get("fence") or {"kind": "none"}))
     return facts
 
 
-def _between(begin: Any, end: Any) -> float | None:
+def _age(begin: Any, end: Any) -> float | None:
+    """Seconds; None where it is not known, and where the two clocks that wrote these are so far apart that the end comes first."""
     first, last = parse_instant(begin), parse_instant(end)
-    return round((last - first).total_seconds(), 3) if isinstance(first, datetime) and isinstance(last, datetime) else None
+    seconds = round((last - first).total_seconds(), 3) if isinstance(first, datetime) and isinstance(last, datetime) else None
+    return seconds if seconds is None or seconds >= 0 else None

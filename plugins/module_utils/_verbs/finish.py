@@ -20,8 +20,13 @@ def finish(run: Run, state: State, *, both: bool) -> None:
         both: also at the other side, for verbs that take the lease on both.
     """
     run.env.reporter.note(state_after=state.as_dict())
-    held = (run.destination.records(run.config).read()[0] or {}).get("lease") or {}
-    if held.get("run_id") == run.run_id:
+    record = run.destination.records(run.config).read()[0] or {}
+    held = (record.get("lease") or {}).get("run_id") == run.run_id
+    if not held and _not_ended(run, record, both=both):
+        run.take_lease(run.destination)
+        held = True
+        run.step("end", run.verb, lambda: ({"ended": run.verb}, True))
+    if held:
         digest = {"run_id": run.run_id, "verb": run.verb, "result": "succeeded", "at": instant(run.destination.kube.server_time), "state": state.as_dict()}
 
         def change(record: dict[str, Any]) -> None:
@@ -37,3 +42,9 @@ def finish(run: Run, state: State, *, both: bool) -> None:
             run.mirror(must=False)
     if both:
         run.release_lease(run.source)
+
+
+def _not_ended(run: Run, record: dict[str, Any], *, both: bool) -> bool:
+    """Whether a planned run kept its promise and died before it said so: what it noted for its undoing must not outlive it."""
+    other = run.source.records(run.config).read()[0] or {} if both else {}
+    return any((found.get("planned") or {}).get("verb") == run.verb for found in (record, other))

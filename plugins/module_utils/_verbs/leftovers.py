@@ -13,10 +13,15 @@ from typing import Any
 
 from .._clock import poll
 from .._dr.labels import matches, parse_selector
-from .._errors import KubedrError, Refused
+from .._errors import KubedrError, Refused, WaitTimeout
 from .._kube import volumes, workloads
+from .._kube.client import KubeClient
 from .connect import Side
 from .walk import Run
+
+
+CLEARING = "clearing"
+"""In the record: which PersistentVolumes are to go. Once their claims are gone, nothing on the cluster tells a run that comes after a killed one."""
 
 
 def clear_leftovers(run: Run, side: Side) -> None:
@@ -27,11 +32,13 @@ def clear_leftovers(run: Run, side: Side) -> None:
     """
     kube, namespaces = side.kube, run.config.namespaces
     there = [name for name in namespaces if kube.get(f"/api/v1/namespaces/{name}") is not None]
-    pvs = volumes.group_pvs(kube, namespaces)
-    if not there and not pvs:
+    begun = _begun(run, side)
+    bound = {str(pv["metadata"]["name"]) for pv in volumes.group_pvs(kube, namespaces)}
+    names = sorted(bound | {name for name in (begun or ()) if volumes.read_pv(kube, name) is not None})
+    if not there and not names and begun is None:
         return
     if run.env.check_mode:
-        run.would("clear", {"namespaces": there, "volumes": [pv["metadata"]["name"] for pv in pvs]})
+        run.would("clear", {"namespaces": there, "volumes": names})
         return
     running = [f"{pod.namespace}/{pod.name}" for pod in workloads.pods(kube, there) if not pod.finished]
     if running:
@@ -47,9 +54,20 @@ def clear_leftovers(run: Run, side: Side) -> None:
             obj=run.config.name, seen=others,
             advice="With the namespaces they would go as well, and stand nowhere else. Move them, delete them, or let the selector name them.",
         )
-    names = [str(pv["metadata"]["name"]) for pv in pvs]
+    for holding in (run.destination, run.source):
+        run.take_lease(holding)
     run.step("retain", names, lambda: _retain(side, names))
+    if names:
+        run.update(run.destination, lambda record: record.update({CLEARING: {"site": side.config.name, "volumes": names}}))
     run.step("clear", {"namespaces": there, "volumes": names}, lambda: (_clear(run, side, there, names), True))
+    if names or begun is not None:
+        run.update(run.destination, lambda record: record.pop(CLEARING, None) and None)
+
+
+def _begun(run: Run, side: Side) -> list[str] | None:
+    """What an earlier run was about to delete there; None where none was at it."""
+    found = (run.destination.records(run.config).read()[0] or {}).get(CLEARING) or {}
+    return [str(name) for name in found.get("volumes") or ()] if found.get("site") == side.config.name else None
 
 
 def _of_others(run: Run, side: Side, namespaces: list[str]) -> list[str]:
@@ -80,6 +98,15 @@ def _retain(side: Side, names: list[str]) -> tuple[dict[str, str], bool]:
     return seen, changed
 
 
+def _held(kube: KubeClient, namespaces: list[str]) -> list[str]:
+    """What still stands in namespaces that are being deleted, with the finalizers that nobody took away yet."""
+    kinds = [kind for kind in kube.resources() if kind.namespaced and {"list", "delete"} <= set(kind.verbs)]
+    return [
+        f"{kind.group_resource}/{namespace}/{item['metadata']['name']} ({', '.join(item['metadata']['finalizers'])})"
+        for kind in kinds for namespace in namespaces for item in workloads.listed(kube, kind.path(namespace)) if item["metadata"].get("finalizers")
+    ]
+
+
 def _clear(run: Run, side: Side, namespaces: list[str], names: list[str]) -> dict[str, Any]:
     kube = side.kube
     for namespace in namespaces:
@@ -93,10 +120,19 @@ def _clear(run: Run, side: Side, namespaces: list[str], names: list[str]) -> dic
         run.renew(run.source)
         run.env.reporter.progress(f"clear: namespaces {', '.join(seen)} are being deleted" if seen else "clear: namespaces are gone")
 
-    poll(
-        kube.clock, left, lambda seen: not seen, timeout=run.config.timeouts["scale"], what="wait until the namespaces are gone", system=kube.system,
-        on_look=look,
-    )
+    try:
+        poll(
+            kube.clock, left, lambda seen: not seen, timeout=run.config.timeouts["scale"], what="wait until the namespaces are gone", system=kube.system,
+            on_look=look,
+        )
+    except WaitTimeout as error:
+        held = _held(kube, left())
+        if not held:
+            raise
+        raise WaitTimeout(
+            f"{error.message}; finalizers hold {', '.join(held[:5])}", system=kube.system, operation=error.operation, obj=run.config.name, seen=held,
+            advice="Let the controller of each do its work, or take the finalizer away, and run again.",
+        ) from error
     for name in names:
         live = volumes.read_pv(kube, name)
         if live is None:

@@ -97,3 +97,28 @@ def test_versions_of_go_are_read(home: Path, said: str, version: tuple[int, ...]
     put_go(home / "bin" / "go", home, version=said)
     assert binaries.go_version("go") == version
     assert binaries.go_version("no-such-go") == ()
+
+
+def test_another_minor_version_is_a_matter_of_pins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_go(home / "bin" / "go", home)
+    usual = {binary.name: binary.key for binary in binaries.ALL}
+    monkeypatch.setattr(binaries, "WANTED", "1.37")
+    other = {binary.name: binary.key for binary in binaries.ALL}
+    assert [name for name in usual if usual[name] != other[name]] == ["controlplane"]
+    binaries.ensure(print)
+    asked = (home / "asked").read_text().splitlines()
+    assert "-modfile=pins/1.37/go.mod" in asked[0]
+    assert "gitVersion=v1.37." in asked[0]
+    assert not any("-modfile" in line for line in asked[1:])
+
+
+def test_a_version_that_nobody_pinned_is_told_with_those_that_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "WANTED", "1.12")
+    with pytest.raises(LabError, match=r"Kubernetes '1\.12' is not pinned: there are 1\.34, 1\.30, 1\.37"):
+        binaries.missing()
+
+
+def test_the_usual_version_may_be_asked_for_by_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = binaries.CONTROL_PLANE.key
+    monkeypatch.setattr(binaries, "WANTED", "1.34")
+    assert binaries.CONTROL_PLANE.key == usual

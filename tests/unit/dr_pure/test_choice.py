@@ -33,6 +33,7 @@ class Seen:
     schedule: str = "k8sbackup"
     namespaces: tuple[str, ...] = ("*",)
     excluded_namespaces: tuple[str, ...] = ("kube-system",)
+    created_at: datetime | None = None
 
 
 GOOD = backup(namespaces=[obj("Namespace", "app1")], claims=[claim("c", "pv1")], pvs=[pv("pv1", "c", nfs("/data"))])
@@ -164,3 +165,20 @@ def test_never_an_unusable_one_and_never_one_with_a_newer_usable(entries: list[t
     choice = choose(seen, holding(**contents), RULES)
     assert choice.backup.name == f"b{usable[0]}"
     assert {name for name, _why in choice.skipped} == {f"b{minute}" for minute, _phase, _good in entries if minute < usable[0]}
+
+
+def test_a_backup_that_claims_to_be_of_the_future_does_not_stand_before_what_came_after_it() -> None:
+    """No backup can have started after this cluster first saw it: its writer's clock is wrong, or was then."""
+    liar = Seen("liar", started_at=NOW + timedelta(hours=2), created_at=NOW - timedelta(minutes=10))
+    honest = Seen("honest", created_at=NOW - timedelta(minutes=4))
+    assert choose([liar, honest], holding(liar=GOOD, honest=GOOD), RULES).backup.name == "honest"
+    assert choose([liar, replace(honest, name="older", started_at=NOW - timedelta(hours=1))], holding(liar=GOOD, older=GOOD), RULES).backup.name == "liar"
+
+
+def test_where_the_other_site_s_clock_runs_ahead_the_newest_is_still_the_newest() -> None:
+    ahead = [
+        Seen(f"b{minutes}", started_at=NOW + timedelta(hours=2, minutes=-minutes), created_at=NOW + timedelta(minutes=1 - minutes)) for minutes in (15, 5, 10)
+    ]
+    assert choose(ahead, holding(b5=GOOD, b10=GOOD, b15=GOOD), RULES).backup.name == "b5"
+    together = [replace(backup, created_at=NOW) for backup in ahead]
+    assert choose(together, holding(b5=GOOD, b10=GOOD, b15=GOOD), RULES).backup.name == "b5"
