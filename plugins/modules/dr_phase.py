@@ -68,7 +68,8 @@ options:
     default: false
     description:
       - Nothing of yours stands between this phase and the next one, so its work may begin early.
-      - V(promote) then makes the volumes and the cluster-scoped objects while the SVM starts, and V(restore) verifies what it restored.
+      - An unplanned V(open) then decides as well.
+      - V(promote) makes the volumes and the cluster-scoped objects while the SVM starts, and V(restore) verifies what it restored.
 notes:
   - >-
     Use the roles P(kubedr.ontap.setup#role), P(kubedr.ontap.fence#role), P(kubedr.ontap.failover#role), P(kubedr.ontap.reprotect#role),
@@ -107,6 +108,10 @@ run_id:
   returned: success
   type: str
   sample: 20260131T030405Z-failover-0a1b2c
+decided:
+  description: Present and true where the phase did the work of the phase V(decide) as well.
+  returned: for the phase V(open) of an unplanned verb with O(ahead=true)
+  type: bool
 ahead:
   description: Whether the phase made ready what the phase V(volumes) would do.
   returned: for the phase V(promote)

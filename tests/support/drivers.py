@@ -58,8 +58,10 @@ def _promotion(group: Mapping[str, Any], verb: str, phase: str, mode: str, optio
     return "dr_phase", {"group": group, "verb": verb, "phase": phase, "mode": mode, **ahead, **options}
 
 
-DONE_AHEAD = {"volumes": "promote", "verify": "restore"}
+DONE_AHEAD = {"decide": "open", "volumes": "promote", "verify": "restore"}
 """The phases that a role leaves out where the one that is named did their work as well."""
+SAYS = {"decide": "decided", "volumes": "ahead", "verify": "verified"}
+"""By which key its result says so."""
 PROMOTION = ("prepare", "workloads", "sync", "decide", "promote", "volumes", "restore", "verify")
 
 
@@ -138,7 +140,7 @@ def run_tasks(
             options["run_id"] = run_id
         before(name, options)
         results.append(module(name).run(options, env))
-        ahead |= {phase for phase, key in (("volumes", "ahead"), ("verify", "verified")) if params.get("phase") == DONE_AHEAD[phase] and results[-1].get(key)}
+        ahead |= {phase for phase, by in DONE_AHEAD.items() if by == params.get("phase") and results[-1].get(SAYS[phase])}
     return results
 
 

@@ -169,7 +169,7 @@ def transfer(client: OntapClient, rel: Relationship, deadline: float, on_look: W
 
 
 def pause(
-    client: OntapClient, rel: Relationship, deadline: float, on_look: Watch = nothing, *, wait: bool = True, fresh: bool = False,
+    client: OntapClient, rel: Relationship, deadline: float, on_look: Watch = nothing, *, wait: bool = True, fresh: bool = False, idle: bool = False,
 ) -> tuple[Relationship, bool]:
     """No further scheduled transfer. A running one goes on, and ONTAP pauses the relationship when that ends. A broken relationship is left as it is.
 
@@ -177,6 +177,7 @@ def pause(
         wait: False returns as soon as ONTAP has the request and only a running transfer holds it up: the returned relationship may then still be snapmirrored,
             and ``abort_transfers`` is the way to end that transfer now.
         fresh: ``rel`` was read a moment ago: it is the first look.
+        idle: that no transfer runs was seen a moment ago.
     """
     sent: list[bool] = []
 
@@ -187,7 +188,7 @@ def pause(
         return seen.state in ("paused", "broken_off") or (bool(sent) and held_up())
 
     def send(seen: Relationship) -> Answer:
-        hold = 0 if held_up() else HOLD
+        hold = 0 if not (idle and not sent) and held_up() else HOLD
         sent.append(True)
         return client.write("PATCH", f"{PATH}/{rel.uuid}", {"state": "paused"}, deadline=deadline, hold=hold, until=held_up, defer=True)
 

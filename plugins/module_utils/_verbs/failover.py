@@ -26,11 +26,11 @@ from .walk import Run
 
 
 def open_phase(run: Run) -> dict[str, Any]:
-    """See the state, refuse where the table says so, and tell which steps are to be done.
+    """See the state, refuse where the table says so, and tell which steps are to be done. With the option ``ahead`` an unplanned run decides at once.
 
-    Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending).
+    Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending), ``decided`` (the work of the next phase is done as well).
     """
-    _seen, view, state = look(run)
+    (_seen, view, state), listed = run.env.together([lambda: look(run), lambda: kept_for_later(lambda: objects.listed(run))])
     no = refusal(Verb(run.verb), Mode(run.mode), state)
     if no:
         raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
@@ -41,7 +41,10 @@ def open_phase(run: Run) -> dict[str, Any]:
     if not steps:
         verifying.check_still_whole(run)
         tell(run, view)
-    return {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(view.storage.peer)}
+    found = {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(view.storage.peer)}
+    if not run.options.get("ahead") or run.env.check_mode or run.mode != str(Mode.UNPLANNED) or steps[:1] != ["decide"]:
+        return found
+    return {**found, **_decide(run, view, listed), "decided": True}
 
 
 def _refuse_fenced(run: Run, view: View) -> None:
@@ -87,6 +90,10 @@ def decide_phase(run: Run) -> dict[str, Any]:
         if not run.env.check_mode:
             run.take_lease(run.destination, view.record)
         return {"backup": view.record.get("backup"), "fence": view.record.get("fence")}
+    return _decide(run, view, listed)
+
+
+def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[str, Any]:
     lacks = missing_at_destination(view.storage, bool(view.record.get("source_routes")))
     if lacks:
         raise Refused(
@@ -203,7 +210,8 @@ def promote_phase(run: Run) -> dict[str, Any]:
 
 
 ACTS: dict[str, Callable[[Run, View], tuple[Any, bool]]] = {
-    "pause": lambda run, view: promote.pause(run), "abort": lambda run, view: promote.abort(run), "break": promote.break_off,
+    "pause": lambda run, view: promote.pause(run, view.storage.incoming.uuid if view.storage.incoming else ""),
+    "abort": lambda run, view: promote.abort(run), "break": promote.break_off,
     "export_rules": promote.export_rules, "start": lambda run, view: promote.start(run),
 }
 """Each looks at its object first, so one that finds its work done changes nothing."""

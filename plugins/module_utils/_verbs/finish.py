@@ -20,7 +20,7 @@ def finish(run: Run, state: State, *, both: bool) -> None:
         both: also at the other side, for verbs that take the lease on both.
     """
     run.env.reporter.note(state_after=state.as_dict())
-    held = (run.destination.records(run.config).read()[0] or {}).get("lease") or {}
+    held = (run.last_record(run.destination) or run.destination.records(run.config).read()[0] or {}).get("lease") or {}
     if held.get("run_id") == run.run_id:
         digest = {"run_id": run.run_id, "verb": run.verb, "result": "succeeded", "at": instant(run.destination.kube.server_time), "state": state.as_dict()}
 
@@ -32,7 +32,7 @@ def finish(run: Run, state: State, *, both: bool) -> None:
                 record.pop("planned")
 
         run.let_go(run.destination)
-        run.update(run.destination, change)
+        run.update(run.destination, change, known=True)
         if both:
             run.mirror(must=False)
     if both:

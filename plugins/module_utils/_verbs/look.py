@@ -79,7 +79,7 @@ def look_storage(side: Side, svm: str, *, peer_answer: float | None = None, brie
         now=client.server_time,
         svm=SvmSeen(found.name, found.uuid, found.subtype, found.state) if found else None,
         incoming=relation_seen(relation, client.server_time) if relation else None,
-        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy) for v in inside),
+        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy, v.uuid) for v in inside),
         lifs=tuple(LifSeen(lif.name, lif.address, lif.state == "up") for lif in lifs), routes=len(routes), nfs=bool(nfs),
         export_clients={p.name: tuple(c for rule in p.rules for c in rule.clients) for p in policies}, peer=peer,
     )

@@ -38,13 +38,17 @@ def svm_view(run: Run, view: View) -> pvs.SvmView:
     )
 
 
-def listed(run: Run) -> tuple[list[backups.Backup], datetime | None]:
+Listed = tuple[list[backups.Backup], datetime | None]
+"""Backups, and the clock of the cluster that showed them."""
+
+
+def listed(run: Run) -> Listed:
     """The backups that this cluster shows, and its clock."""
     found = backups.list_backups(run.destination.kube, run.destination.ark)
     return found, run.destination.kube.server_time
 
 
-def choose(run: Run, view: View, shown: tuple[list[backups.Backup], datetime | None]) -> dict[str, Any]:
+def choose(run: Run, view: View, shown: Listed) -> dict[str, Any]:
     """The newest usable backup of those shown, or the one that the operator named.
 
     Raises:
@@ -192,9 +196,10 @@ def restore(run: Run, view: View) -> dict[str, Any]:
 
 def restore_only(run: Run, view: View) -> tuple[dict[str, Any], BackupContents | None]:
     """Both steps under one hold, which stands when this returns; and the backup, where it could be read."""
-    locations.hold_read_only(run.destination.kube, run.destination.ark, run.config.name, run.config.timeouts["hold"])
+    ready, held = prepared(run, view.record), None
+    if ready is None:  # otherwise this run took the hold before
+        locations.hold_read_only(run.destination.kube, run.destination.ark, run.config.name, run.config.timeouts["hold"])
     try:
-        ready, held = prepared(run, view.record), None
         if ready is None:
             held = contents(run, backup_name(view))
             ready = _first_step(run, view, held)
@@ -270,13 +275,13 @@ def _rank(kind: str) -> int:
 
 
 def _restore_namespaces(run: Run, view: View, spec: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    attempt = int((view.record.get("restores") or {}).get("attempt") or 0)
+    attempt = last_attempt = int((view.record.get("restores") or {}).get("attempt") or 0)
     last = restores.read(run.destination.kube, run.destination.ark, _restore_name(run, view, attempt)) if attempt else None
     ended = last is not None and restores.phase_of(last) in run.destination.ark.dialect.restore_done
     if not attempt or (ended and last is not None and not restores.from_record(last, run.destination.ark.dialect).succeeded):
         attempt += 1
     for number in range(attempt, attempt + MOST_ATTEMPTS):
-        result = _one_restore(run, view, number, spec)
+        result = _one_restore(run, view, number, spec, fresh=number > last_attempt)
         if not result.interrupted:
             break
         run.env.reporter.progress(f"restore {result.name} was ended by a restart of the server: a new one is made")
@@ -299,8 +304,8 @@ def _restore_name(run: Run, view: View, attempt: int) -> str:
     return f"{_restore_prefix(run)}{view.record['epoch']}-{attempt}"
 
 
-def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> restores.RestoreResult:
-    """The name is in the record before the Restore is made, so that a rerun finds its own."""
+def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any], *, fresh: bool) -> restores.RestoreResult:
+    """The name is in the record before the Restore is made, so that a rerun finds its own. ``fresh``: no run used it before."""
     name = _restore_name(run, view, attempt)
     run.update(run.destination, lambda record: record.update(restores={"epoch": record["epoch"], "attempt": attempt, "namespaces": name}), known=True)
 
@@ -309,4 +314,6 @@ def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> re
         run.env.reporter.progress(f"restore {name}: {restores.progress_of(seen)}")
 
     precreated = (view.record.get("objects") or {}).get("volumes") or ()
-    return restores.create_and_wait(run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated)
+    return restores.create_and_wait(
+        run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated, fresh=fresh,
+    )

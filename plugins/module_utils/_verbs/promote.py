@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,15 +17,22 @@ from .._dr.state import break_sent
 from .._dr.statement import exact_instant, instant
 from .._errors import ApiError, AuthError, JobFailed, KubedrError, Refused, Unreachable
 from .._ontap import exports, snapmirror, svms, volumes
-from .._ontap.models import ExportPolicy, ExportRule, Relationship, Snapshot, Svm, Volume
+from .._ontap.models import ExportPolicy, ExportRule, Relationship, Snapshot, Svm
 from .look import look_storage
 from .walk import Run
 
 
-def pause(run: Run) -> tuple[Any, bool]:
-    """Stop the schedule. A running transfer goes on until it is aborted, so this does not wait for it."""
-    _guarded, relation = run.env.together([lambda: run.guard(run.destination), lambda: _relation(run)])
-    relation, changed = snapmirror.pause(run.destination.ontap, relation, deadline=run.config.timeouts["pause"], wait=False, fresh=True)
+def pause(run: Run, uuid: str = "") -> tuple[Any, bool]:
+    """Stop the schedule. A running transfer goes on until it is aborted, so this does not wait for it.
+
+    Args:
+        uuid: of the relationship, where it is known.
+    """
+    client = run.destination.ontap
+    _guarded, relation, running = run.env.together([
+        lambda: run.guard(run.destination), lambda: _relation(run), lambda: snapmirror.active_transfers(client, uuid) if uuid else None,
+    ])
+    relation, changed = snapmirror.pause(client, relation, deadline=run.config.timeouts["pause"], wait=False, fresh=True, idle=running == [])
     return _brief(relation), changed
 
 
@@ -45,9 +52,9 @@ def break_off(run: Run, view: View) -> tuple[Any, bool]:
     first = not break_sent(record)
     if first:
         relation, shown, policies = run.env.together([
-            lambda: _relation(run), lambda: _first_snapshots(run), lambda: exports.read_policies(run.destination.ontap, run.config.destination_svm),
+            lambda: _relation(run), lambda: _first_snapshots(run, view), lambda: exports.read_policies(run.destination.ontap, run.config.destination_svm),
         ])
-        record = _record_intent(run, relation, exported_snapshot(run, relation, shown), policies)
+        record = _record_intent(run, relation, exported_snapshot(run, view, relation, shown), policies)
     else:
         _guarded, relation = run.env.together([lambda: run.guard(run.destination), lambda: _relation(run)])
     try:
@@ -63,13 +70,12 @@ def break_off(run: Run, view: View) -> tuple[Any, bool]:
     when = {"at": instant(run.destination.ontap.server_time), "at_objects": instant(run.destination.kube.server_time)}
     if not changed:  # a run that died sent it, right after its intent
         when |= {key: value for key, value in record["intent"]["break"].items() if key in when and value}
-    opened = _rules_at_once(run, view)
 
     def note(found: dict[str, Any]) -> None:
         if (found.get("broken") or {}).get("epoch") != found["epoch"]:
             found["broken"] = {"epoch": found["epoch"], **when}
 
-    run.update(run.destination, note, known=True)
+    opened, _noted = run.env.together([lambda: _rules_at_once(run, view), lambda: run.update(run.destination, note, known=True)])
     return {**_brief(broken), **opened}, True
 
 
@@ -119,24 +125,22 @@ def _record_intent(run: Run, relation: Relationship, snapshot: Mapping[str, Any]
     return run.commit(run.destination, change)
 
 
-def _first_snapshots(run: Run) -> tuple[list[Volume], list[Snapshot]]:
-    """The SVM's volumes, and the snapshots of the first of them."""
-    found = volumes.list_volumes(run.destination.ontap, run.config.destination_svm)
-    return found, volumes.list_snapshots(run.destination.ontap, found[0]) if found else []
+def _first_snapshots(run: Run, view: View) -> list[Snapshot]:
+    """The snapshots of the SVM's first volume."""
+    return volumes.list_snapshots(run.destination.ontap, view.storage.volumes[0].uuid) if view.storage.volumes else []
 
 
-def exported_snapshot(run: Run, relation: Relationship, shown: tuple[list[Volume], list[Snapshot]] | None = None) -> dict[str, Any]:
+def exported_snapshot(run: Run, view: View, relation: Relationship, first: Sequence[Snapshot]) -> dict[str, Any]:
     """Name and creation time of the snapshot that the destination shows: everything written after it is lost.
 
     The time is the snapshot's own on a data volume; where no volume shows it, the relationship's lag counted back from the cluster's clock.
 
     Args:
-        shown: the volumes, and the snapshots of the first, where they were read a moment ago.
+        first: the snapshots of the SVM's first volume, as they were read a moment ago.
     """
     client, name = run.destination.ontap, relation.exported_snapshot or ""
-    inside, first = shown or _first_snapshots(run)
-    for number, volume in enumerate(inside if name else ()):
-        found = next((s for s in (volumes.list_snapshots(client, volume) if number else first) if s.name == name), None)
+    for number, volume in enumerate(view.storage.volumes if name else ()):
+        found = next((s for s in (volumes.list_snapshots(client, volume.uuid) if number else first) if s.name == name), None)
         if found:
             return {"name": name, "created_at": exact_instant(found.create_time)}
     lag = look_storage(run.destination, run.config.destination_svm, brief=True).incoming
