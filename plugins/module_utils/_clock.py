@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 """Seconds, seconds, and by what each pause is longer than the one before: a pause is then a third of the wait so far."""
-CLOSE_GROWTH = 1.1
-"""A pause is a tenth of the wait so far: for the long waits that everything else stands behind, so that their end is seen at most that much late."""
+CLOSE_GROWTH = 1.03
+"""A pause is three hundredths of the wait so far: for the long waits that everything else stands behind, so that their end is seen at most that much late."""
 
 
 class Clock(Protocol):

@@ -63,6 +63,13 @@ options:
   teardown_consent:
     type: raw
     description: V(unprotect), the consent to end the protection, or a dict by group. Only for the verb V(teardown).
+  ahead:
+    type: bool
+    default: false
+    description:
+      - Nothing of yours stands between this phase and the next one, so its work may begin early.
+      - An unplanned V(open) then decides as well.
+      - V(promote) makes the volumes and the cluster-scoped objects while the SVM starts, and V(restore) verifies what it restored.
 notes:
   - >-
     Use the roles P(kubedr.ontap.setup#role), P(kubedr.ontap.fence#role), P(kubedr.ontap.failover#role), P(kubedr.ontap.reprotect#role),
@@ -101,6 +108,18 @@ run_id:
   returned: success
   type: str
   sample: 20260131T030405Z-failover-0a1b2c
+decided:
+  description: Present and true where the phase did the work of the phase V(decide) as well.
+  returned: for the phase V(open) of an unplanned verb with O(ahead=true)
+  type: bool
+ahead:
+  description: Whether the phase made ready what the phase V(volumes) would do.
+  returned: for the phase V(promote)
+  type: bool
+verified:
+  description: Present and true where the phase did the work of the phase V(verify) as well.
+  returned: for the phase V(restore) with O(ahead=true)
+  type: bool
 state:
   description: The protection state that was seen.
   returned: for phases that look at it

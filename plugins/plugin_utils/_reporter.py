@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import Any
 
 from ansible.module_utils.common.parameters import remove_values
@@ -17,23 +18,27 @@ from ._progress import ProgressLines
 
 
 class ActionReporter:
-    """A Reporter (see module_utils/_report.py). A journal that cannot be written is told once and stops nothing."""
+    """A Reporter (see module_utils/_report.py). A journal that cannot be written is told once and stops nothing. Steps may run side by side."""
 
     def __init__(self, lines: ProgressLines, journal: Journal | None, clock: Clock, secrets: set[str], warn: Callable[[str], None]) -> None:
         self.lines, self.journal, self.clock, self.secrets, self.warn = lines, journal, clock, secrets, warn
+        self._one_at_a_time = RLock()
 
     def progress(self, text: str) -> None:
         """One line for a person, as often as ProgressLines allows."""
-        self.lines.say(self.scrub(text))
+        with self._one_at_a_time:
+            self.lines.say(self.scrub(text))
 
     def step_started(self, name: str, asked: Any) -> None:
         """An open step in the journal."""
-        self.lines.step_started()
+        with self._one_at_a_time:
+            self.lines.step_started()
         self._journal(lambda journal: journal.step_started(name, self.scrub(asked), self.clock.utcnow()))
 
     def step_ended(self, name: str, seen: Any, changed: bool) -> None:
         """A line where something changed, and the step's end in the journal."""
-        self.lines.step_ended(self.scrub(name), changed)
+        with self._one_at_a_time:
+            self.lines.step_ended(self.scrub(name), changed)
         self._journal(lambda journal: journal.step_ended(name, self.scrub(seen), changed, self.clock.utcnow()))
 
     def note(self, **fields: Any) -> None:
@@ -50,10 +55,11 @@ class ActionReporter:
         return remove_values(value, self.secrets)
 
     def _journal(self, change: Callable[[Journal], None]) -> None:
-        if self.journal is None:
-            return
-        try:
-            change(self.journal)
-        except OSError as error:
-            self.warn(f"the run goes on, but its journal {self.journal.path} can no longer be written: {error.strerror}")
-            self.journal = None
+        with self._one_at_a_time:
+            if self.journal is None:
+                return
+            try:
+                change(self.journal)
+            except OSError as error:
+                self.warn(f"the run goes on, but its journal {self.journal.path} can no longer be written: {error.strerror}")
+                self.journal = None

@@ -49,17 +49,26 @@ def setup_tasks(group: Mapping[str, Any]) -> Iterator[Task]:
 
 def failover_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
     """The tasks of the role ``failover``."""
-    for phase in ("open", "decide", "promote", "volumes", "restore", "verify", "close"):
-        yield "dr_phase", {"group": group, "verb": "failover", "phase": phase, "mode": "unplanned", **options}
+    for phase in ("open", *PROMOTION[3:], "close"):
+        yield _promotion(group, "failover", phase, "unplanned", options)
 
 
+def _promotion(group: Mapping[str, Any], verb: str, phase: str, mode: str, options: Mapping[str, Any]) -> Task:
+    ahead = {"ahead": True} if phase in DONE_AHEAD.values() else {}
+    return "dr_phase", {"group": group, "verb": verb, "phase": phase, "mode": mode, **ahead, **options}
+
+
+DONE_AHEAD = {"decide": "open", "volumes": "promote", "verify": "restore"}
+"""The phases that a role leaves out where the one that is named did their work as well."""
+SAYS = {"decide": "decided", "volumes": "ahead", "verify": "verified"}
+"""By which key its result says so."""
 PROMOTION = ("prepare", "workloads", "sync", "decide", "promote", "volumes", "restore", "verify")
 
 
 def planned_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
     """The tasks of the role ``failover`` with ``dr_mode=planned``."""
     for phase in ("open", *PROMOTION, "close"):
-        yield "dr_phase", {"group": group, "verb": "failover", "phase": phase, "mode": "planned", **options}
+        yield _promotion(group, "failover", phase, "planned", options)
 
 
 def reprotect_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
@@ -71,7 +80,7 @@ def reprotect_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
 def failback_tasks(group: Mapping[str, Any], mode: str = "planned", **options: Any) -> Iterator[Task]:
     """The tasks of the role ``failback``."""
     for phase in ("open", *PROMOTION, "fence", "reverse", "clear", "close"):
-        yield "dr_phase", {"group": group, "verb": "failback", "phase": phase, "mode": mode, **options}
+        yield _promotion(group, "failback", phase, mode, options)
 
 
 def teardown_tasks(group: Mapping[str, Any], **options: Any) -> Iterator[Task]:
@@ -122,14 +131,16 @@ def run_tasks(
         before: called before each task.
     """
     results: list[dict[str, Any]] = []
+    ahead: set[str] = set()
     for name, params in tasks:
-        if results and results[0].get("done") and params.get("phase") != "close":
+        if (results and results[0].get("done") and params.get("phase") != "close") or params.get("phase") in ahead:
             continue
         options = complete(name, params)
         if "run_id" in options:
             options["run_id"] = run_id
         before(name, options)
         results.append(module(name).run(options, env))
+        ahead |= {phase for phase, by in DONE_AHEAD.items() if by == params.get("phase") and results[-1].get(SAYS[phase])}
     return results
 
 

@@ -77,6 +77,7 @@ class VolumeSeen:
     state: str
     junction: str = ""
     export_policy: str = ""
+    uuid: str = ""
 
 
 @dataclass(frozen=True)

@@ -212,16 +212,18 @@ def _pauses() -> Iterator[float]:
 
 def act(
     client: KubeClient, look: Callable[[], T], holds: Callable[[T], bool], send: Callable[[T], object], *, what: str, check_mode: bool = False,
+    first: Callable[[], T] | None = None,
 ) -> tuple[T, bool]:
     """The form of every write: read; done already -> nothing; send; after a failure that may be none, read again before sending again.
 
     Args:
         send: writes once, given what was just read; a Conflict means that somebody changed it meanwhile, so it is read and tried again.
+        first: instead of the first look, where what stands there is known.
 
     Returns:
         What was seen last, and whether anything was (in check mode: would be) changed.
     """
-    seen = look()
+    seen = (first or look)()
     if holds(seen):
         return seen, False
     if check_mode:

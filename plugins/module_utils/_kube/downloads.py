@@ -47,25 +47,34 @@ def download(client: KubeClient, ark: ArkAccess, kind: str, name: str, fetch: Fe
     path = ark.path("downloadrequests", request)
     body = ark.manifest("DownloadRequest", request, {"target": {"kind": kind, "name": name}})
     try:
-        act(
+        seen, _changed = act(
             client, lambda: client.get(path), lambda seen: seen is not None, lambda _seen: ark_kinds.create(client, ark, "downloadrequests", body),
-            what="create download request",
+            what="create download request", first=lambda: None,
         )
-        return _fetch(client, _signed(client, ark, path, kind, name, timeout), kind, name, fetch)
-    finally:
-        with contextlib.suppress(KubedrError):  # it expires by itself after ten minutes; the reason why we are here matters more
-            client.delete(path)
+        url = _signed(client, ark, path, kind, name, timeout, seen)
+    except BaseException:
+        _forget(client, path)
+        raise
+    _forgotten, data = client.together([lambda: _forget(client, path), lambda: _fetch(client, url, kind, name, fetch)])
+    found: bytes = data
+    return found
 
 
-def _signed(client: KubeClient, ark: ArkAccess, path: str, kind: str, name: str, timeout: float) -> str:
-    """The URL, once the server has put it into the request's status."""
+def _forget(client: KubeClient, path: str) -> None:
+    """Its URL, once given, is good without it. It expires by itself after ten minutes, so that it stays is no failure."""
+    with contextlib.suppress(KubedrError):
+        client.delete(path)
+
+
+def _signed(client: KubeClient, ark: ArkAccess, path: str, kind: str, name: str, timeout: float, first: dict[str, Any] | None) -> str:
+    """The URL, once the server has put it into the request's status. ``first`` is how it looked a moment ago."""
 
     def settled(seen: dict[str, Any]) -> bool:
         status = seen.get("status") or {}
         return bool(status.get("downloadURL")) or status.get("phase") == "Failed"
 
     try:
-        seen = poll(
+        seen = first if first is not None and settled(first) else poll(
             client.clock, lambda: client.get(path) or {}, settled, timeout=timeout, what=f"sign a URL for {kind} of {name}", system=client.system,
             describe=lambda seen: str((seen.get("status") or {}).get("phase") or "no status yet"),
         )

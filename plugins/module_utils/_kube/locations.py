@@ -111,9 +111,10 @@ def hold_read_only(client: KubeClient, ark: ArkAccess, holder: str, deadline: fl
     """
     if not ark.dialect.has_read_only:
         return read(client, ark), False
-    look = _look(client, ark)
-    if not check_mode and not look().holders:
+    look, first = _look(client, ark), _look(client, ark)()
+    if not check_mode and not first.holders:
         _wait_no_asked_backup(client, ark, deadline)
+        first = look()
 
     def send(seen: Location) -> None:
         record = copy.deepcopy(seen.raw)
@@ -122,7 +123,7 @@ def hold_read_only(client: KubeClient, ark: ArkAccess, holder: str, deadline: fl
             hold["found"] = (record.get("spec") or {}).get("accessMode")
         _write(client, ark, record, {**hold, "holders": sorted({*hold["holders"], holder})}, READ_ONLY)
 
-    return act(client, look, lambda seen: holder in seen.holders and seen.read_only, send, what="hold read-only", check_mode=check_mode)
+    return act(client, look, lambda seen: holder in seen.holders and seen.read_only, send, what="hold read-only", check_mode=check_mode, first=lambda: first)
 
 
 def release_hold(client: KubeClient, ark: ArkAccess, holder: str, *, check_mode: bool = False) -> tuple[Location, bool]:

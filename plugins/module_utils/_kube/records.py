@@ -25,6 +25,7 @@ class RecordStore:
         self.client, self.namespace, self.name = client, namespace, f"kubedr-{group}"
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._path = f"{self._collection}/{self.name}"
+        self._last: dict[str, Any] | None = None
         self._foreign = (
             f"Look who wrote ConfigMap {self.name} in namespace {namespace}; put back what stood there, from the other site's copy or from a run's evidence."
         )
@@ -35,10 +36,19 @@ class RecordStore:
         Raises:
             ApiError: it is not JSON: somebody else wrote it.
         """
-        return self._parse(self.client.get(self._path))
+        record, live = self._look()
+        return record, _version(live)
 
-    def update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """What was read or written here last, without asking again."""
+        return self._parse(self._last)[0]
+
+    def update(self, change: Callable[[dict[str, Any]], dict[str, Any]], *, known: bool = False) -> dict[str, Any]:
         """Apply ``change`` to what stands there ({} when nothing does) and store it; returns what is stored.
+
+        Args:
+            known: begin from what this store read or wrote last. Where somebody changed it since, the version tells, and it is read and applied again.
 
         ``change`` is pure and may be called several times: again on the newer record when somebody else was faster. What it raises goes through. Nothing is
         written when it changes nothing. A write whose answer was lost is looked for before it is sent again.
@@ -47,11 +57,10 @@ class RecordStore:
             Conflict: others changed it at every try.
         """
         failures, conflicts = 0, 0
-        record, live = self._look()
-        wanted = change(dict(record or {}))
+        record, live, wanted = self._begin(change) if known and self._last is not None else self._anew(change)
         while record != wanted:
             try:
-                self._write(wanted, live)
+                self._last = self._write(wanted, live)
                 return wanted
             except Conflict:
                 conflicts += 1
@@ -73,28 +82,43 @@ class RecordStore:
                 wanted = change(dict(record or {}))
         return wanted
 
+    def _anew(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any]]:
+        record, live = self._look()
+        return record, live, change(dict(record or {}))
+
+    def _begin(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any]]:
+        """From what is known: only for a write, whose version is checked. A refusal, or that there is nothing to do, may rest on what stands there now only."""
+        live = self._last
+        try:
+            record = self._parse(live)[0]
+            wanted = change(dict(record or {}))
+        except KubedrError:
+            return self._anew(change)
+        return (record, live, wanted) if record != wanted else self._anew(change)
+
     def remove(self) -> bool:
         """Delete the record; returns whether there was one."""
         if self.client.get(self._path) is None:
             return False
         self.client.delete(self._path)
+        self._last = None
         return True
 
     def _look(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        live = self.client.get(self._path)
+        live = self._last = self.client.get(self._path)
         return self._parse(live)[0], live
 
-    def _write(self, record: dict[str, Any], live: dict[str, Any] | None) -> None:
+    def _write(self, record: dict[str, Any], live: dict[str, Any] | None) -> dict[str, Any]:
+        """What the server stored."""
         data = {KEY: json.dumps(record, sort_keys=True, indent=1)}
         if live is None:
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name, "namespace": self.namespace, "labels": LABEL}, "data": data}
             try:
-                self.client.create(self._collection, body)
+                return self.client.create(self._collection, body)
             except NotFound as error:
                 error.advice = f"Does the namespace {self.namespace} exist on this cluster?"
                 raise
-        else:
-            self.client.replace(self._path, {**live, "data": {**(live.get("data") or {}), **data}})
+        return self.client.replace(self._path, {**live, "data": {**(live.get("data") or {}), **data}})
 
     def _parse(self, live: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
         if live is None:

@@ -99,8 +99,12 @@ def unfinished(client: KubeClient, ark: ArkAccess, prefix: str) -> bool:
 
 def ensure(
     client: KubeClient, ark: ArkAccess, spec: dict[str, Any], name: str, *, check_mode: bool = False, labels: dict[str, str] | None = None,
+    fresh: bool = False,
 ) -> tuple[dict[str, Any] | None, bool]:
     """The Restore of this name exists with this spec. One that exists is adopted, whatever its phase: a Restore is never run twice.
+
+    Args:
+        fresh: the name was never used: it is sent without a first look, and one that stands there all the same is adopted as well.
 
     Raises:
         Conflict: one of that name exists with another spec.
@@ -108,7 +112,7 @@ def ensure(
     body = ark.manifest("Restore", name, spec, labels=labels)
     found, changed = act(
         client, lambda: read(client, ark, name), lambda seen: seen is not None, lambda _seen: ark_kinds.create(client, ark, "restores", body),
-        what="create restore", check_mode=check_mode,
+        what="create restore", check_mode=check_mode, first=(lambda: None) if fresh and not check_mode else None,
     )
     if found is not None and not subset_of(spec, found.get("spec") or {}):
         raise Conflict(
@@ -120,7 +124,7 @@ def ensure(
 
 def create_and_wait(
     client: KubeClient, ark: ArkAccess, spec: dict[str, Any], name: str, deadline: float,
-    on_look: Callable[[dict[str, Any]], None] = lambda seen: None, fetch: Fetch | None = None, precreated: Collection[str] = (),
+    on_look: Callable[[dict[str, Any]], None] = lambda seen: None, fetch: Fetch | None = None, precreated: Collection[str] = (), *, fresh: bool = False,
 ) -> RestoreResult:
     """Make the restore unless it stands already, wait for its end, well or not, and read its results.
 
@@ -129,12 +133,13 @@ def create_and_wait(
         on_look: called with the Restore object at each look.
         fetch: without it only the server's counters are known, not the messages.
         precreated: names of the PersistentVolumes that were made before on purpose.
+        fresh: as for ``ensure``.
 
     Raises:
         Conflict: a restore of that name exists with another spec.
         WaitTimeout: not done in time. It goes on at the server; the same call finds it again.
     """
-    ensure(client, ark, spec, name)
+    ensure(client, ark, spec, name, fresh=fresh)
     return wait(client, ark, name, deadline, on_look, fetch, precreated)
 
 

@@ -169,12 +169,13 @@ def pods(client: KubeClient, namespaces: Iterable[str]) -> list[Pod]:
 def not_ready(client: KubeClient, namespaces: Iterable[str]) -> list[str]:
     """What is still missing, one line each: workloads with fewer ready pods than asked for, and pods that are not ready."""
     names = list(namespaces)
+    makers, running = client.together([lambda: scalable(client, names), lambda: pods(client, names)])
     short = [
         f"{workload.ref}: {workload.ready} of {workload.replicas} ready"
-        for workload in scalable(client, names)
+        for workload in makers
         if workload.ref.resource in REPLICATED and (workload.ready < workload.replicas or not workload.settled)
     ]
-    waiting = [f"pod {pod.namespace}/{pod.name}: {pod.why}" for pod in pods(client, names) if not pod.ready and pod.phase != "Succeeded" and not _job_pod(pod)]
+    waiting = [f"pod {pod.namespace}/{pod.name}: {pod.why}" for pod in running if not pod.ready and pod.phase != "Succeeded" and not _job_pod(pod)]
     return short + waiting
 
 

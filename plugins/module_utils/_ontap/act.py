@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from .._clock import poll
 from .._errors import AnswerLost, ApiError, Conflict, JobFailed, KubedrError, Unreachable, WaitTimeout
-from .client import RETRIES, OntapClient, pause_before_retry, retryable
+from .client import RETRIES, Answer, OntapClient, pause_before_retry, retryable
 from .parse import plain
 
 T = TypeVar("T")
@@ -48,6 +48,7 @@ class Act(Generic[T]):
         final: codes that no repetition helps against, whatever the HTTP status.
         describe: what was seen, as JSON data for errors.
         on_look: called with each look while waiting.
+        first: what was read of the object a moment ago, instead of the first look.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Act(Generic[T]):
     describe: Callable[[T], object] = plain
     on_look: Callable[[T], None] = nothing
     stepwise: bool = False
+    first: T | None = None
 
 
 def perform(client: OntapClient, act: Act[T], deadline: float) -> tuple[T, bool]:
@@ -81,7 +83,7 @@ def perform(client: OntapClient, act: Act[T], deadline: float) -> tuple[T, bool]
 
 def _perform(client: OntapClient, act: Act[T], deadline: float) -> tuple[T, bool]:
     end = client.clock.monotonic() + deadline
-    seen = act.read()
+    seen = act.read() if act.first is None else act.first
     if act.done(seen):
         return seen, False
     if client.check_mode:
@@ -106,22 +108,35 @@ def _send(client: OntapClient, act: Act[T], seen: T, end: float) -> tuple[T, boo
     """Send, again where that can help; after an error the object decides whether it was carried out."""
     attempt = 0
     while True:
-        try:
-            return seen, act.send(seen) is not False or attempt > 0
-        except (Unreachable, AnswerLost, ApiError, JobFailed, WaitTimeout) as error:
-            seen = _watch(client, act, UNKNOWN_END if isinstance(error, AnswerLost) else FAILED_END if isinstance(error, (JobFailed, Conflict)) else 0.0)
+        outcome, error = _try(lambda seen=seen: act.send(seen))  # type: ignore[misc]
+        if isinstance(outcome, Answer) and outcome.unread:
+            seen = act.read()
+            if act.done(seen):  # the object decides; how its job ended matters only where it does not show the change
+                return seen, True
+            _nothing, error = _try(lambda answer=outcome: client.follow(answer, max(end - client.clock.monotonic(), 0.0)))  # type: ignore[misc]
+        if error is None:
+            return seen, outcome is not False or attempt > 0
+        seen = _watch(client, act, UNKNOWN_END if isinstance(error, AnswerLost) else FAILED_END if isinstance(error, (JobFailed, Conflict)) else 0.0)
+        if act.done(seen):
+            return seen, True
+        recovered = act.recover(error)
+        if not recovered and (error.code in act.final or not retryable(error) or attempt >= RETRIES):
+            error.seen = error.seen if isinstance(error, WaitTimeout) else act.describe(seen)
+            raise error
+        attempt += 1
+        _pause(client, error, attempt, end)
+        if recovered:
+            seen = act.read()
             if act.done(seen):
                 return seen, True
-            recovered = act.recover(error)
-            if not recovered and (error.code in act.final or not retryable(error) or attempt >= RETRIES):
-                error.seen = error.seen if isinstance(error, WaitTimeout) else act.describe(seen)
-                raise
-            attempt += 1
-            _pause(client, error, attempt, end)
-            if recovered:
-                seen = act.read()
-                if act.done(seen):
-                    return seen, True
+
+
+def _try(send: Callable[[], object]) -> tuple[object, KubedrError | None]:
+    """What came of it, or the error of which the object may tell more."""
+    try:
+        return send(), None
+    except (Unreachable, AnswerLost, ApiError, JobFailed, WaitTimeout) as error:
+        return None, error
 
 
 def _watch(client: OntapClient, act: Act[T], seconds: float, moved: Callable[[T], bool] = lambda seen: False) -> T:

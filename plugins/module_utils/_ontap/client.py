@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .._clock import Clock, poll
+from .._env import Together, in_turn
 from .._errors import AnswerLost, ApiError, AuthError, Conflict, JobFailed, KubedrError, NotFound, Unreachable
 from .._http import Request, Response, Transport
 
@@ -27,12 +28,17 @@ ENDED = frozenset({"success", "failure", "error"})
 
 @dataclass(frozen=True)
 class Answer:
-    """A write that ONTAP carried out: ``body`` as answered, ``job_uuid`` of the job that did it, ``location`` of a new object."""
+    """A write that ONTAP carried out: ``body`` as answered, ``job_uuid`` of the job that did it, ``location`` of a new object.
+
+    ``unread``: the job ended while ONTAP kept the answer back, and nobody has looked how. The object tells; where it does not, ``OntapClient.follow`` does.
+    """
 
     status: int
     body: dict[str, Any]
     job_uuid: str = ""
     location: str = ""
+    operation: str = ""
+    unread: bool = False
 
 
 class OntapClient:
@@ -43,6 +49,7 @@ class OntapClient:
         timeout: seconds for connecting and for each read of one request.
         deadline: seconds that a write waits for its job unless told otherwise.
         retries: how often a failed read is repeated; 0 where a dead site must be noticed soon.
+        together: how reads that do not depend on each other are sent.
         check_mode: acts report what they would do; ``write`` itself refuses, as a last guard.
     """
 
@@ -56,8 +63,10 @@ class OntapClient:
         *,
         retries: int = RETRIES,
         check_mode: bool = False,
+        together: Together = in_turn,
     ) -> None:
         self.transport, self.clock, self.system, self.timeout, self.deadline = transport, clock, system, timeout, deadline
+        self.together = together
         self.retries, self.check_mode = retries, check_mode
         self.server_time: datetime | None = None
 
@@ -99,6 +108,7 @@ class OntapClient:
         deadline: float | None = None,
         hold: int = HOLD,
         until: Callable[[], bool] | None = None,
+        defer: bool = False,
     ) -> Answer:
         """Send once; where ONTAP answers with a job, follow it to its end.
 
@@ -106,6 +116,7 @@ class OntapClient:
             deadline: seconds for the job, default the client's.
             hold: seconds ONTAP may keep the answer back until the job ended; 0 where the caller has to act meanwhile.
             until: looked at beside the job; when true the job is no longer followed.
+            defer: a job that ended within ``hold`` (status 200 or 201) is not asked how: the caller looks at the object first.
 
         Raises:
             JobFailed: the job ended in failure; with ``code`` where it gave one.
@@ -119,9 +130,15 @@ class OntapClient:
         asked = {**(query or {}), **({"return_timeout": str(hold)} if hold else {})}
         response, data = self._send(Request(method, path, asked, body, timeout=self.timeout + hold))
         uuid = str((data.get("job") or {}).get("uuid") or "")
-        if uuid:
+        unread = bool(uuid) and defer and response.status in (200, 201)
+        if uuid and not unread:
             self._follow(uuid, f"{method} {path}", limit, until)
-        return Answer(response.status, data, uuid, response.headers.get("location", ""))
+        return Answer(response.status, data, uuid, response.headers.get("location", ""), f"{method} {path}", unread)
+
+    def follow(self, answer: Answer, deadline: float) -> None:
+        """How the job of a deferred write ended. Raises as ``write``."""
+        if answer.unread:
+            self._follow(answer.job_uuid, answer.operation, deadline, None)
 
     def _send(self, request: Request) -> tuple[Response, dict[str, Any]]:
         response = self.transport.send(request)

@@ -22,11 +22,16 @@ def read_policies(client: OntapClient, svm: str) -> list[ExportPolicy]:
     return [ExportPolicy.from_record(record) for record in client.records(PATH, ExportPolicy.FIELDS, **{"svm.name": exact(svm)})]
 
 
-def set_rules(client: OntapClient, policy: ExportPolicy, rules: Iterable[ExportRule], deadline: float = 60.0) -> tuple[ExportPolicy, bool]:
+def set_rules(
+    client: OntapClient, policy: ExportPolicy, rules: Iterable[ExportRule], deadline: float = 60.0, *, fresh: bool = False,
+) -> tuple[ExportPolicy, bool]:
     """Make the policy's rules exactly these; their ``index`` is ONTAP's to choose and is not compared.
 
     What is missing is made before what is too much is deleted, so that a client in both the old and the new rules is never shut out. It returns
     only when exactly the wanted rules are seen.
+
+    Args:
+        fresh: ``policy`` was read a moment ago: it is the first look.
     """
     wanted = [_normal(rule) for rule in rules]
 
@@ -47,6 +52,7 @@ def set_rules(client: OntapClient, policy: ExportPolicy, rules: Iterable[ExportR
             read,
             lambda seen: not _without(wanted, seen.rules) and not _without(seen.rules, wanted),
             send,
+            first=policy if fresh else None,
         ),
         deadline,
     )

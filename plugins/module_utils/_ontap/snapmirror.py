@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from .._errors import ApiError, JobFailed, KubedrError, NotFound, Refused
 from .act import Act, nothing, perform, transient
-from .client import HOLD, OntapClient, exact
+from .client import HOLD, Answer, OntapClient, exact
 from .models import Relationship, Transfer
 
 PATH = "/api/snapmirror/relationships"
@@ -168,12 +168,16 @@ def transfer(client: OntapClient, rel: Relationship, deadline: float, on_look: W
     return _must_find(client, rel), True
 
 
-def pause(client: OntapClient, rel: Relationship, deadline: float, on_look: Watch = nothing, *, wait: bool = True) -> tuple[Relationship, bool]:
+def pause(
+    client: OntapClient, rel: Relationship, deadline: float, on_look: Watch = nothing, *, wait: bool = True, fresh: bool = False, idle: bool = False,
+) -> tuple[Relationship, bool]:
     """No further scheduled transfer. A running one goes on, and ONTAP pauses the relationship when that ends. A broken relationship is left as it is.
 
     Args:
         wait: False returns as soon as ONTAP has the request and only a running transfer holds it up: the returned relationship may then still be snapmirrored,
             and ``abort_transfers`` is the way to end that transfer now.
+        fresh: ``rel`` was read a moment ago: it is the first look.
+        idle: that no transfer runs was seen a moment ago.
     """
     sent: list[bool] = []
 
@@ -183,12 +187,15 @@ def pause(client: OntapClient, rel: Relationship, deadline: float, on_look: Watc
     def done(seen: Relationship) -> bool:
         return seen.state in ("paused", "broken_off") or (bool(sent) and held_up())
 
-    def send(seen: Relationship) -> None:
-        hold = 0 if held_up() else HOLD
+    def send(seen: Relationship) -> Answer:
+        hold = 0 if not (idle and not sent) and held_up() else HOLD
         sent.append(True)
-        client.write("PATCH", f"{PATH}/{rel.uuid}", {"state": "paused"}, deadline=deadline, hold=hold, until=held_up)
+        return client.write("PATCH", f"{PATH}/{rel.uuid}", {"state": "paused"}, deadline=deadline, hold=hold, until=held_up, defer=True)
 
-    return perform(client, Act("pause", rel.path, lambda: _must_find(client, rel), done, send, recover=_again(QUIESCE_GAVE_UP), on_look=on_look), deadline)
+    act = Act(
+        "pause", rel.path, lambda: _must_find(client, rel), done, send, recover=_again(QUIESCE_GAVE_UP), on_look=on_look, first=rel if fresh else None,
+    )
+    return perform(client, act, deadline)
 
 
 def abort_transfers(
@@ -226,12 +233,14 @@ def _abort(client: OntapClient, rel: Relationship, item: Transfer, word: str) ->
 
 def break_off(
     client: OntapClient, rel: Relationship, force: bool, deadline: float, on_look: Watch = nothing, on_error: Callable[[KubedrError], object] = nothing,
+    *, fresh: bool = False,
 ) -> tuple[Relationship, bool]:
     """The destination becomes writable. Some releases also start its SVM.
 
     Args:
         force: skip ONTAP's checks with the peer, its LIFs and its protocols. Needed while the other site is dead.
         on_error: told what each single request met, so that the caller can tell whether any may have been carried out.
+        fresh: ``rel`` was read a moment ago: it is the first look.
 
     Raises:
         ApiError: 262224 without ``force`` where the peer does not answer; 13303856, 13303857 where the SVM has no protocol or no LIF.
@@ -247,8 +256,8 @@ def break_off(
             return True
         return False
 
-    def send(seen: Relationship) -> None:
-        client.write("PATCH", f"{PATH}/{rel.uuid}", {"state": "broken_off"}, {"force": "true"} if force else None, deadline=deadline)
+    def send(seen: Relationship) -> Answer:
+        return client.write("PATCH", f"{PATH}/{rel.uuid}", {"state": "broken_off"}, {"force": "true"} if force else None, deadline=deadline, defer=True)
 
     act = Act(
         "break off",
@@ -259,6 +268,7 @@ def break_off(
         recover=recover,
         final=frozenset({PEER_UNREACHABLE}),
         on_look=on_look,
+        first=rel if fresh else None,
     )
     try:
         return perform(client, act, deadline)

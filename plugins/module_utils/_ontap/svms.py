@@ -13,7 +13,7 @@ from .._clock import poll
 from .._errors import ApiError, JobFailed, KubedrError, NotFound, WaitTimeout
 from . import network, volumes
 from .act import Act, nothing, perform, transient
-from .client import OntapClient, exact
+from .client import Answer, OntapClient, exact
 from .models import Cluster, Svm
 
 PATH = "/api/svm/svms"
@@ -47,11 +47,14 @@ def create_destination(client: OntapClient, name: str, deadline: float) -> tuple
     )
 
 
-def start(client: OntapClient, svm: Svm, deadline: float, on_look: Watch = nothing, *, force: bool = False) -> tuple[Svm, bool]:
+def start(
+    client: OntapClient, svm: Svm, deadline: float, on_look: Watch = nothing, *, force: bool = False, fresh: bool = False,
+) -> tuple[Svm, bool]:
     """Running. An SVM that the DR configuration left locked is unlocked; a job that fails while the SVM runs all the same is no failure.
 
     Args:
         force: start also where ONTAP says that the SVM's DR partner runs or cannot be asked. Only with proof or a statement that it is down.
+        fresh: ``svm`` was read a moment ago: it is the first look.
 
     Raises:
         ApiError, JobFailed: refused; the advice says what would help.
@@ -67,13 +70,15 @@ def start(client: OntapClient, svm: Svm, deadline: float, on_look: Watch = nothi
             return True
         return error.code == STATE_UNAVAILABLE or transient(error) or "confirmations" in text
 
-    def send(seen: Svm) -> bool:
-        wanted = seen.state not in ("starting", "running")
-        if wanted:
-            client.write("PATCH", f"{PATH}/{svm.uuid}", {"state": "running"}, deadline=deadline)
-        return wanted
+    def send(seen: Svm) -> Answer | bool:
+        if seen.state in ("starting", "running"):
+            return False
+        return client.write("PATCH", f"{PATH}/{svm.uuid}", {"state": "running"}, deadline=deadline, defer=True)
 
-    act = Act("start SVM", svm.name, lambda: _must_find(client, svm), lambda seen: seen.state == "running", send, recover=recover, on_look=on_look)
+    act = Act(
+        "start SVM", svm.name, lambda: _must_find(client, svm), lambda seen: seen.state == "running", send, recover=recover, on_look=on_look,
+        first=svm if fresh else None,
+    )
     try:
         return perform(client, act, deadline)
     except (ApiError, JobFailed) as error:
@@ -85,11 +90,10 @@ def start(client: OntapClient, svm: Svm, deadline: float, on_look: Watch = nothi
 def stop(client: OntapClient, svm: Svm, deadline: float, on_look: Watch = nothing) -> tuple[Svm, bool]:
     """Stopped: its LIFs are down and no client can write."""
 
-    def send(seen: Svm) -> bool:
-        wanted = seen.state not in ("stopping", "stopped")
-        if wanted:
-            client.write("PATCH", f"{PATH}/{svm.uuid}", {"state": "stopped"}, deadline=deadline)
-        return wanted
+    def send(seen: Svm) -> Answer | bool:
+        if seen.state in ("stopping", "stopped"):
+            return False
+        return client.write("PATCH", f"{PATH}/{svm.uuid}", {"state": "stopped"}, deadline=deadline, defer=True)
 
     return perform(client, Act("stop SVM", svm.name, lambda: _must_find(client, svm), lambda seen: seen.state == "stopped", send, on_look=on_look), deadline)
 
@@ -117,8 +121,9 @@ def wait_serving(client: OntapClient, name: str, deadline: float, on_look: Calla
 
 def serving(client: OntapClient, name: str) -> dict[str, Any]:
     """``{svm, subtype, lifs: {name: state}, volumes: {name: type}, missing: [what is not as it should be]}``, from one look."""
-    svm = find(client, name)
-    lifs, vols = network.svm_lifs(client, name), volumes.list_volumes(client, name)
+    svm, lifs, vols = client.together([
+        lambda: find(client, name), lambda: network.svm_lifs(client, name), lambda: volumes.list_volumes(client, name),
+    ])
     missing = [] if svm and svm.state == "running" else [f"the SVM is {svm.state if svm else 'absent'}"]
     missing += [] if lifs else ["the SVM has no LIF"]
     missing += [f"LIF {lif.name} ({lif.address}) is {lif.state}" for lif in lifs if lif.enabled and lif.state != "up"]

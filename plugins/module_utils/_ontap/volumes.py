@@ -19,16 +19,17 @@ def list_volumes(client: OntapClient, svm: str) -> list[Volume]:
     return [Volume.from_record(record) for record in client.records(PATH, Volume.FIELDS, **{"svm.name": exact(svm)})]
 
 
-def list_snapshots(client: OntapClient, volume: Volume, *, delta: bool = False) -> list[Snapshot]:
+def list_snapshots(client: OntapClient, volume: str, *, delta: bool = False) -> list[Snapshot]:
     """The snapshots that this volume shows, oldest first.
 
     Args:
+        volume: its uuid.
         delta: ask also how much was written since each, which is expensive, and which older releases do not know.
     """
     fields = [Snapshot.FIELDS, Snapshot.VERSION, *([Snapshot.DELTA] if delta else [])]
     while True:
         try:
-            records = client.records(f"{PATH}/{volume.uuid}/snapshots", ",".join(fields))
+            records = client.records(f"{PATH}/{volume}/snapshots", ",".join(fields))
             break
         except ApiError as error:
             if len(fields) == 1 or error.code not in UNKNOWN_FIELD:

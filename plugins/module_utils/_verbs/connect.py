@@ -46,13 +46,17 @@ class Side:
     retries: int
     _ontap: OntapClient | None = field(default=None, repr=False)
     _kube: KubeClient | None = field(default=None, repr=False)
+    _records: dict[str, RecordStore] = field(default_factory=dict, repr=False)
 
     @property
     def ontap(self) -> OntapClient:
         """This site's ONTAP cluster."""
         if self._ontap is None:
             transport = self.env.open_ontap(ontap_access(self.config.name, self.config.ontap))
-            self._ontap = OntapClient(transport, self.env.clock, f"ONTAP {self.config.name}", self.answer, retries=self.retries, check_mode=self.env.check_mode)
+            self._ontap = OntapClient(
+                transport, self.env.clock, f"ONTAP {self.config.name}", self.answer, retries=self.retries, check_mode=self.env.check_mode,
+                together=self.env.together,
+            )
         return self._ontap
 
     @property
@@ -71,4 +75,7 @@ class Side:
 
     def records(self, config: GroupConfig) -> RecordStore:
         """The group's record there, in Ark's namespace: it exists on both sites, and no backup holds it."""
-        return RecordStore(self.kube, self.config.ark.namespace, config.name)
+        found = self._records.get(config.name)
+        if found is None:
+            found = self._records.setdefault(config.name, RecordStore(self.kube, self.config.ark.namespace, config.name))
+        return found

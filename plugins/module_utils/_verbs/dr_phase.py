@@ -32,6 +32,7 @@ SPEC = GROUP.merge(ArgumentSpec({
     "backup": {"type": "raw"},
     "accept_loss": {"type": "raw"},
     "teardown_consent": {"type": "raw"},
+    "ahead": {"type": "bool", "default": False},
 }))
 
 Act = Callable[[Run], dict[str, Any]]
@@ -124,7 +125,7 @@ def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
 
 def _options(params: Mapping[str, Any], group: str) -> dict[str, Any]:
     """Run options; those given per group are reduced to this group's."""
-    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "accept_loss", "teardown_consent")}
+    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "accept_loss", "teardown_consent", "ahead")}
     for key in ("backup", "accept_loss", "teardown_consent"):
         value = options[key]
         options[key] = value.get(group) if isinstance(value, Mapping) else value

@@ -15,7 +15,7 @@ from .._argspec import GROUP, ArgumentSpec
 from .._dr.config import parse_group
 from .._env import Env
 from .._errors import KubedrError, Refused
-from . import dr_verify_core, failover, objects
+from . import dr_verify_core, failover, verifying
 from .connect import Side
 from .walk import Run
 
@@ -38,7 +38,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     backup = str(params.get("backup") or (view.record.get("backup") or {}).get("name") or "")
     if not backup:
         raise Refused("no_backup", "no backup is named and the record of the group has none", operation="verify", obj=config.name, advice="Name one.")
-    result = objects.verification(walk, view, backup).as_dict()
+    result = verifying.verification(walk, view, backup).as_dict()
     if not result["verified"]:
         wrong = dr_verify_core.problems(result, ())
         raise KubedrError(

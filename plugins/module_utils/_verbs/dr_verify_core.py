@@ -11,7 +11,7 @@ not fit is kept.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from .._kube.workloads import REPLICATED, Pod, WorkloadRef, controlled, workload
 GET_SINGLY = 2
 """Up to so many objects of a kind are read one by one, instead of listing a kind of the whole cluster."""
 NAMESPACES_LISTED_SINGLY = 2
-KINDS_AT_ONCE = 8
+KINDS_AT_ONCE = 12
 """So many kinds are in memory at a time."""
 
 
@@ -124,10 +124,11 @@ def verify(
     kinds = sorted({*wanted, "pods"})
     for begin in range(0, len(kinds), KINDS_AT_ONCE):
         some = kinds[begin : begin + KINDS_AT_ONCE]
-        found = client.together([partial(_live, client, served.get(kind), kind, wanted.get(kind, set()), namespaces) for kind in some])
-        for kind, lives in zip(some, found, strict=True):
+        asks = [(kind, ask) for kind in some for ask in _live(client, served.get(kind), kind, wanted.get(kind, set()), namespaces)]
+        found = list(zip(asks, client.together([ask for _kind, ask in asks]), strict=True))
+        for kind in some:
             left = set(wanted.get(kind, ()))
-            for key, live in lives:
+            for key, live in (pair for (asked, _ask), lives in found if asked == kind for pair in lives):
                 kept.look(kind, key, live, set(namespaces), result)
                 if key in left:
                     left.discard(key)
@@ -162,18 +163,29 @@ def _group(kind: str) -> str:
     return kind.partition(".")[2]
 
 
-def _live(client: KubeClient, resource: ApiResource | None, kind: str, keys: set[Key], namespaces: Sequence[str]) -> list[tuple[Key, Manifest]]:
-    """The live objects of one kind, in as few requests as it takes; none where the cluster does not serve it."""
+Ask = Callable[[], list[tuple[Key, Manifest]]]
+
+
+def _live(client: KubeClient, resource: ApiResource | None, kind: str, keys: set[Key], namespaces: Sequence[str]) -> list[Ask]:
+    """How to read the live objects of one kind, in as few requests as it takes; nothing where the cluster does not serve it."""
     if resource is None:
         return []
     if kind != "pods" and len(keys) <= GET_SINGLY:
-        return [(key, found) for key in sorted(keys) if (found := client.get(resource.path(key[1], key[2]))) is not None]
+        return [partial(_one, client, resource, key) for key in sorted(keys)]
     places = sorted({key[1] for key in keys} | (set(namespaces) if kind == "pods" else set()))
     if len(places) > NAMESPACES_LISTED_SINGLY:
         places = [""]
+    return [partial(_all, client, resource, kind, place) for place in places]
+
+
+def _one(client: KubeClient, resource: ApiResource, key: Key) -> list[tuple[Key, Manifest]]:
+    found = client.get(resource.path(key[1], key[2]))
+    return [] if found is None else [(key, found)]
+
+
+def _all(client: KubeClient, resource: ApiResource, kind: str, place: str) -> list[tuple[Key, Manifest]]:
     return [
-        ((kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item)
-        for place in places for item in client.items(resource.path(place))
+        ((kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item) for item in client.items(resource.path(place))
     ]
 
 

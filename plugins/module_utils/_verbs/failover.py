@@ -7,8 +7,9 @@ finished by running it again. Unplanned, only the side that is to serve is conta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
@@ -17,19 +18,19 @@ from .._dr.state import State, derive
 from .._dr.statement import instant, judge_statement, no_answer_is_no_proof, parse_instant, parse_statement, proof_stands
 from .._dr.table import refusal
 from .._dr.words import Mode, Objects, Phase, Verb
-from .._errors import Refused
-from . import objects, promote
+from .._errors import KubedrError, Refused
+from . import objects, promote, verifying
 from .finish import finish
-from .look import look_destination, must_answer
+from .look import kept_for_later, look_destination, must_answer
 from .walk import Run
 
 
 def open_phase(run: Run) -> dict[str, Any]:
-    """See the state, refuse where the table says so, and tell which steps are to be done.
+    """See the state, refuse where the table says so, and tell which steps are to be done. With the option ``ahead`` an unplanned run decides at once.
 
-    Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending).
+    Returns: ``state``, ``pending`` (names of steps), ``done`` (nothing is pending), ``decided`` (the work of the next phase is done as well).
     """
-    _seen, view, state = look(run)
+    (_seen, view, state), listed = run.env.together([lambda: look(run), lambda: kept_for_later(lambda: objects.listed(run))])
     no = refusal(Verb(run.verb), Mode(run.mode), state)
     if no:
         raise Refused(no.reason, no.message, operation=run.verb, obj=run.config.name, seen=state.as_dict(), advice=no.advice)
@@ -38,9 +39,12 @@ def open_phase(run: Run) -> dict[str, Any]:
     steps = [step.name for step in pending(view)]
     run.env.reporter.note(state_before=state.as_dict(), mode=run.mode, verb=run.verb)
     if not steps:
-        objects.check_still_whole(run)
+        verifying.check_still_whole(run)
         tell(run, view)
-    return {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(view.storage.peer)}
+    found = {"state": state.as_dict(), "pending": steps, "done": not steps, "peer": no_answer_is_no_proof(view.storage.peer)}
+    if not run.options.get("ahead") or run.env.check_mode or run.mode != str(Mode.UNPLANNED) or steps[:1] != ["decide"]:
+        return found
+    return {**found, **_decide(run, view, listed), "decided": True}
 
 
 def _refuse_fenced(run: Run, view: View) -> None:
@@ -54,9 +58,13 @@ def _refuse_fenced(run: Run, view: View) -> None:
         )
 
 
-def look(run: Run) -> tuple[Seen, View, State]:
-    """The systems of the side that is to serve, as the steps see them. The state is the group's, whichever the direction."""
-    seen = look_destination(run.config, run.destination)
+def look(run: Run, *, brief: bool = False) -> tuple[Seen, View, State]:
+    """The systems of the side that is to serve, as the steps see them. The state is the group's, whichever the direction.
+
+    Args:
+        brief: without what stands still during a promotion, and without the peer.
+    """
+    seen = look_destination(run.config, run.destination, brief=brief)
     here = must_answer(seen.destination_objects, run.destination.kube.system)
     record = here.record or {}
     clients = wanted_clients(run.config, here, tuple(record.get(f"{run.other_role}_nodes") or ()))
@@ -74,14 +82,18 @@ def rules_before(run: Run, record: Mapping[str, Any]) -> dict[str, tuple[str, ..
 
 def decide_phase(run: Run) -> dict[str, Any]:
     """Whose word, which clients, which backup: all checked first, then recorded in one write. What a rerun must not decide anew stands there from now on."""
-    _seen, view, _state = look(run)
+    (_seen, view, _state), listed = run.env.together([lambda: look(run), lambda: kept_for_later(lambda: objects.listed(run))])
     steps = pending(view)
     if not steps:
         return {}
     if steps[0].name != "decide":
         if not run.env.check_mode:
-            run.take_lease(run.destination)
+            run.take_lease(run.destination, view.record)
         return {"backup": view.record.get("backup"), "fence": view.record.get("fence")}
+    return _decide(run, view, listed)
+
+
+def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[str, Any]:
     lacks = missing_at_destination(view.storage, bool(view.record.get("source_routes")))
     if lacks:
         raise Refused(
@@ -91,15 +103,16 @@ def decide_phase(run: Run) -> dict[str, Any]:
             advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
         )
     fence = accept_word(run, view)
-    backup = objects.choose(run, view)
+    backup = objects.choose(run, view, listed())
     asked = {"fence": fence, "backup": backup, "clients": list(view.clients)}
     if run.env.check_mode:
         run.would("decide", asked)
         return {"backup": backup, "fence": fence}
-    run.take_lease(run.destination)
-    _seen, now, _state = look(run)
-    if now.record.get("epoch") != view.record.get("epoch"):  # whoever held the lease came to the decision meanwhile
-        return {"backup": now.record.get("backup"), "fence": now.record.get("fence")}
+    if not run.may_take(view.record.get("lease")):
+        run.take_lease(run.destination)
+        now = run.last_record(run.destination)
+        if now.get("epoch") != view.record.get("epoch"):  # whoever held the lease came to the decision meanwhile
+            return {"backup": now.get("backup"), "fence": now.get("fence")}
     run.step("decide", asked, lambda: (_record_decision(run, view, fence, backup), True))
     return {"backup": backup, "fence": fence}
 
@@ -153,7 +166,7 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
         for done in ("proof", "restores", "reprotect"):
             record.pop(done, None)
 
-    record = run.update(run.destination, change)
+    record = run.commit(run.destination, change, take=True)
     if run.mode == str(Mode.PLANNED):
         run.mirror(must=True)
     run.env.reporter.note(epoch=record["epoch"], fence=dict(fence), backup=dict(backup))
@@ -172,24 +185,48 @@ def _refuse_changed(run: Run, view: View, record: Mapping[str, Any], fence: Mapp
 
 
 def promote_phase(run: Run) -> dict[str, Any]:
-    """Pause, abort, break, export rules, start; each seen before the next."""
-    _seen, view, _state = look(run)
+    """Pause, abort, break, export rules, start; each seen before the next.
+
+    Returns: ``ahead``: with the option of that name, what the volumes and the restore need was made ready while the SVM started.
+    """
+    _seen, view, _state = look(run, brief=True)
     todo = [step for step in FAILOVER if step.phase is Phase.PROMOTE and not step.done(view)]
     if run.env.check_mode:
         for step in todo:
             run.would(step.name, step.asked)
-        return {}
-    acts = {
-        "pause": lambda: promote.pause(run), "abort": lambda: promote.abort(run), "break": lambda: promote.break_off(run, view),
-        "export_rules": lambda: promote.export_rules(run, view), "start": lambda: promote.start(run),
-    }
+        return {"ahead": False}
+    ahead = bool(run.options.get("ahead"))
     for number, step in enumerate(todo, 1):
-        current = promote.view(run, view) if number > 1 else view
+        current = view if number == 1 else promote.view(run, view, storage=step.name == "abort")
         if step.done(current):
             continue
         run.env.reporter.progress(f"promote {number}/{len(todo)} {step.name}")
-        run.step(step.name, step.asked, acts[step.name])
-    return {}
+        act = partial(run.step, step.name, step.asked, partial(ACTS[step.name], run, current))
+        if step.name == "start" and ahead:
+            _start_and_prepare(run, current, act)
+        else:
+            act()
+    return {"ahead": ahead and objects.prepared(run, run.last_record(run.destination)) is not None}
+
+
+ACTS: dict[str, Callable[[Run, View], tuple[Any, bool]]] = {
+    "pause": lambda run, view: promote.pause(run, view.storage.incoming.uuid if view.storage.incoming else ""),
+    "abort": lambda run, view: promote.abort(run), "break": promote.break_off,
+    "export_rules": promote.export_rules, "start": lambda run, view: promote.start(run),
+}
+"""Each looks at its object first, so one that finds its work done changes nothing."""
+
+
+def _start_and_prepare(run: Run, view: View, start: Callable[[], Any]) -> None:
+    """While the SVM starts, everything before the Restore is made ready: from the break on the way is forward, and none of it serves anybody yet."""
+    if view.progress() != str(Objects.NONE):  # an earlier run came further: its volumes and its restore are looked at in their own phases
+        start()
+        return
+    try:
+        run.env.together([start, lambda: objects.prepare(run, view)])
+    except KubedrError:
+        objects.give_hold_back(run)
+        raise
 
 
 def volumes_phase(run: Run) -> dict[str, Any]:
@@ -198,17 +235,20 @@ def volumes_phase(run: Run) -> dict[str, Any]:
 
 
 def restore_phase(run: Run) -> dict[str, Any]:
-    """Two steps: cluster-scoped objects, then the namespaces, under one read-only hold."""
-    return _objects(run, "restore", objects.restore)
+    """Two steps: cluster-scoped objects, then the namespaces, under one read-only hold.
+
+    Returns: ``verified``: with the option ``ahead``, the restore was verified as well.
+    """
+    return _objects(run, "restore", verifying.restore_and_verify if run.options.get("ahead") else objects.restore)
 
 
 def verify_phase(run: Run) -> dict[str, Any]:
     """Compare with the backup, wait for pods, and see every claim on its volume."""
-    return _objects(run, "verify", objects.verify)
+    return _objects(run, "verify", verifying.verify)
 
 
 def _objects(run: Run, name: str, act: Any) -> dict[str, Any]:
-    _seen, view, _state = look(run)
+    _seen, view, _state = look(run, brief=True)
     step = next(step for step in FAILOVER if step.name == name)
     if step.done(view):
         return {}
@@ -218,7 +258,7 @@ def _objects(run: Run, name: str, act: Any) -> dict[str, Any]:
     before = [earlier for earlier in pending(view) if FAILOVER.index(earlier) < FAILOVER.index(step)]
     if before:
         raise Refused("out_of_order", f"{before[0].name} is not done yet", operation=name, obj=run.config.name, advice="Run the verb's phases in their order.")
-    run.take_lease(run.destination)
+    run.take_lease(run.destination, view.record)
     result: dict[str, Any] = act(run, view)
     return result
 
@@ -229,7 +269,7 @@ def close_phase(run: Run) -> dict[str, Any]:
     Raises:
         Refused: something is still pending.
     """
-    _seen, view, state = look(run)
+    _seen, view, state = look(run, brief=True)
     steps = pending(view)
     if run.env.check_mode:
         return {"state": state.as_dict()}

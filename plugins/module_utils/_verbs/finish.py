@@ -20,7 +20,7 @@ def finish(run: Run, state: State, *, both: bool) -> None:
         both: also at the other side, for verbs that take the lease on both.
     """
     run.env.reporter.note(state_after=state.as_dict())
-    record = run.destination.records(run.config).read()[0] or {}
+    record = run.last_record(run.destination) or run.destination.records(run.config).read()[0] or {}
     held = (record.get("lease") or {}).get("run_id") == run.run_id
     if not held and _not_ended(run, record, both=both):
         run.take_lease(run.destination)
@@ -37,7 +37,7 @@ def finish(run: Run, state: State, *, both: bool) -> None:
                 record.pop("planned")
 
         run.let_go(run.destination)
-        run.update(run.destination, change)
+        run.update(run.destination, change, known=True)
         if both:
             run.mirror(must=False)
     if both:

@@ -19,7 +19,6 @@ from .._kube.client import KubeClient
 from .connect import Side
 from .walk import Run
 
-
 CLEARING = "clearing"
 """In the record: which PersistentVolumes are to go. Once their claims are gone, nothing on the cluster tells a run that comes after a killed one."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from .._dr.config import GroupConfig
 from .._dr.seen import NOT_ASKED, LifSeen, NoAnswer, ObjectsSeen, PeerSeen, RelationSeen, Seen, StorageSeen, SvmSeen, VolumeSeen, WorkloadSeen
 from .._dr.statement import parse_instant
-from .._errors import AnswerLost, ApiError, Unreachable, WaitTimeout
+from .._errors import AnswerLost, ApiError, KubedrError, Unreachable, WaitTimeout
 from .._kube import nodes, workloads
 from .._ontap import exports, network, peering, snapmirror, svm_peering, svms, volumes
 from .._ontap.client import OntapClient
@@ -31,6 +31,20 @@ def answered(ask: Callable[[], T]) -> T | NoAnswer:
         return NoAnswer(error.message)
 
 
+def kept_for_later(ask: Callable[[], T]) -> Callable[[], T]:
+    """Ask now, and give the answer, or raise the error, when it is wanted: of things asked side by side, the first that is wanted speaks first."""
+    try:
+        found = ask()
+    except KubedrError as error:
+        failure = error
+
+        def fail() -> T:
+            raise failure
+
+        return fail
+    return lambda: found
+
+
 def must_answer(part: T | NoAnswer, system: str) -> T:
     """What was seen.
 
@@ -42,24 +56,30 @@ def must_answer(part: T | NoAnswer, system: str) -> T:
     return part
 
 
-def look_storage(side: Side, svm: str, *, peer_answer: float | None = None) -> StorageSeen:
+def look_storage(side: Side, svm: str, *, peer_answer: float | None = None, brief: bool = False) -> StorageSeen:
     """One ONTAP cluster, from its own objects only, so that a dead peer cannot make the look hang.
 
     Args:
         peer_answer: seconds to wait for what this cluster thinks of its peer; None to leave the peer out.
+        brief: only what moves during a promotion: not the cluster's name and version, its routes and NFS server.
     """
     client = side.ontap
-    cluster, relation, found, peer, inside, lifs, policies, routes, nfs = side.env.together([
-        lambda: svms.cluster(client), lambda: snapmirror.find(client, svm), lambda: svms.find(client, svm),
+    moving: list[Callable[[], Any]] = [
+        lambda: snapmirror.find(client, svm), lambda: svms.find(client, svm), lambda: volumes.list_volumes(client, svm),
+        lambda: network.svm_lifs(client, svm), lambda: exports.read_policies(client, svm),
+    ]
+    standing: list[Callable[[], Any]] = [
         lambda: look_peer(client, svm, peer_answer) if peer_answer is not None else None,
-        lambda: volumes.list_volumes(client, svm), lambda: network.svm_lifs(client, svm), lambda: exports.read_policies(client, svm),
-        lambda: network.svm_routes(client, svm), lambda: network.nfs_enabled(client, svm),
-    ])
+        lambda: svms.cluster(client), lambda: network.svm_routes(client, svm), lambda: network.nfs_enabled(client, svm),
+    ]
+    relation, found, inside, lifs, policies, *rest = side.env.together(moving if brief else moving + standing)
+    peer, cluster, routes, nfs = rest or (None, None, (), False)
     return StorageSeen(
-        site=side.config.name, cluster=cluster.name, version=".".join(map(str, cluster.version)), now=client.server_time,
+        site=side.config.name, cluster=cluster.name if cluster else "", version=".".join(map(str, cluster.version)) if cluster else "",
+        now=client.server_time,
         svm=SvmSeen(found.name, found.uuid, found.subtype, found.state) if found else None,
         incoming=relation_seen(relation, client.server_time) if relation else None,
-        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy) for v in inside),
+        volumes=tuple(VolumeSeen(v.name, v.type, v.state, v.junction, v.export_policy, v.uuid) for v in inside),
         lifs=tuple(LifSeen(lif.name, lif.address, lif.state == "up") for lif in lifs), routes=len(routes), nfs=bool(nfs),
         export_clients={p.name: tuple(c for rule in p.rules for c in rule.clients) for p in policies}, peer=peer,
     )
@@ -128,10 +148,11 @@ def look_both(config: GroupConfig, source: Side, destination: Side, *, deep: boo
     )
 
 
-def look_destination(config: GroupConfig, destination: Side) -> Seen:
+def look_destination(config: GroupConfig, destination: Side, *, brief: bool = False) -> Seen:
     """Only the destination's two systems: the source is never contacted. Here no answer is an error: nothing can be done without them."""
+    peer_answer = None if brief else config.timeouts["peer_answer"]
     storage, here = destination.env.together([
-        lambda: look_storage(destination, config.destination_svm, peer_answer=config.timeouts["peer_answer"]),
+        lambda: look_storage(destination, config.destination_svm, peer_answer=peer_answer, brief=brief),
         lambda: look_objects(destination, config, deep=False),
     ])
     return Seen(source_storage=NOT_ASKED, source_objects=NOT_ASKED, destination_storage=storage, destination_objects=here)

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from .._dr import choice, pvs, scope, young
-from .._dr.compare import Context
 from .._dr.failover import View
 from .._dr.manifests import CRDS, stripped, text_of
-from .._dr.statement import instant, parse_instant
+from .._dr.statement import parse_instant
 from .._dr.words import Objects
-from .._errors import KubedrError, Refused, WaitTimeout
+from .._errors import KubedrError, Refused
 from .._kube import backups, locations, restores, volumes, workloads
 from .._kube.contents import BackupContents
 from .._kube.objects import ensure_namespace
-from . import claims, dr_verify_core
+from . import claims
 from .walk import Run
 
 MOST_ATTEMPTS = 5
@@ -38,20 +38,28 @@ def svm_view(run: Run, view: View) -> pvs.SvmView:
     )
 
 
-def choose(run: Run, view: View) -> dict[str, Any]:
-    """The newest usable backup, or the one that the operator named.
+Listed = tuple[list[backups.Backup], datetime | None]
+"""Backups, and the clock of the cluster that showed them."""
+
+
+def listed(run: Run) -> Listed:
+    """The backups that this cluster shows, and its clock."""
+    found = backups.list_backups(run.destination.kube, run.destination.ark)
+    return found, run.destination.kube.server_time
+
+
+def choose(run: Run, view: View, shown: Listed) -> dict[str, Any]:
+    """The newest usable backup of those shown, or the one that the operator named.
 
     Raises:
         Refused: none can be used; nothing was broken yet.
     """
     replicas = view.record.get("replicas") or {}
     scaled = parse_instant(replicas.get("at")) if replicas.get("epoch") == view.record.get("epoch") else None
-    client, ark = run.destination.kube, run.destination.ark
-    found = backups.list_backups(client, ark)
-    now = client.server_time
+    found, now = shown
     if now is None:
         raise Refused(
-            "clock_unknown", "the cluster told no time, so no backup's expiry can be judged", system=client.system, operation="choose backup",
+            "clock_unknown", "the cluster told no time, so no backup's expiry can be judged", system=run.destination.kube.system, operation="choose backup",
             obj=run.config.name,
         )
     rules = choice.Rules(
@@ -86,7 +94,7 @@ def contents(run: Run, name: str) -> BackupContents:
     return BackupContents.load(run.destination.kube, run.destination.ark, name, run.env.fetch)
 
 
-def _backup_name(view: View) -> str:
+def backup_name(view: View) -> str:
     return str((view.record.get("backup") or {})["name"])
 
 
@@ -96,10 +104,33 @@ def mark(run: Run, **facts: Any) -> None:
     def change(record: dict[str, Any]) -> None:
         record["objects"] = {**(record.get("objects") or {}), "epoch": record["epoch"], "side": run.config.role, **facts}
 
-    run.update(run.destination, change)
+    run.update(run.destination, change, known=True)
 
 
-def give_volumes(run: Run, view: View) -> dict[str, Any]:
+def prepare(run: Run, view: View) -> None:
+    """All that stands before the Restore: the volumes, and the cluster-scoped objects. None of it makes a pod."""
+    held = contents(run, backup_name(view))
+    give_volumes(run, view, held)
+    locations.hold_read_only(run.destination.kube, run.destination.ark, run.config.name, run.config.timeouts["hold"])
+    _first_step(run, replace(view, objects=replace(view.objects, record=run.last_record(run.destination))), held)
+
+
+def prepared(run: Run, record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What this run's first step left for its second: ``restore_spec``, ``missing``, ``denied``. A later run does it anew: somebody may have mended a thing."""
+    found = record.get("objects") or {}
+    ready = found.get("prepared") or {}
+    return dict(ready) if ready.get("run_id") == run.run_id and found.get("epoch") == record.get("epoch") else None
+
+
+def give_hold_back(run: Run) -> None:
+    """The read-only hold of a run that fails, unless a Restore of ours runs on: then the run that finds it ended gives it back."""
+    kube, ark = run.destination.kube, run.destination.ark
+    if not restores.unfinished(kube, ark, _restore_prefix(run)):
+        with suppress(KubedrError):
+            locations.release_hold(kube, ark, run.config.name)
+
+
+def give_volumes(run: Run, view: View, held: BackupContents | None = None) -> dict[str, Any]:
     """Every PersistentVolume of the group that lies on the SVM stands before its claim is restored: Retain, and kept for that claim by name.
 
     Ark would make a volume with policy Delete anew and empty; a volume that stands there already, kept for the claim, wins over that.
@@ -107,7 +138,7 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
     Raises:
         Refused: one of that name stands there and leads elsewhere, or belongs to another claim; or its manifest is missing.
     """
-    held = contents(run, _backup_name(view))
+    held = held or contents(run, backup_name(view))
     if told := young.warning(young.missed(held, parse_instant((view.record.get("backup") or {}).get("started_at")))):
         run.env.reporter.progress(told)
     found = [volume for volume in pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector) if volume.on_svm]
@@ -118,7 +149,7 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
         if volume.manifest is None:
             raise Refused(
                 "pv_manifest_missing", f"the backup lacks PersistentVolume {volume.pv} of claim {volume.namespace}/{volume.claim}", operation="give volumes",
-                obj=_backup_name(view),
+                obj=backup_name(view),
                 advice="Name an older backup with dr_backup, or make that PersistentVolume yourself.",
             )
         action = pvs.decide(volume.manifest, stands, lambda namespace, name: _claim_exists(run, namespace, name))
@@ -132,7 +163,7 @@ def give_volumes(run: Run, view: View) -> dict[str, Any]:
     asked = {volume.pv: f"{action.do}: {action.why}" for volume, action in todo}
     run.step("volumes", asked, lambda: (_apply(run, todo), bool(todo)))
     left_out = [volume.label for volume in found if not volume.meets_data]
-    mark(run, state=str(Objects.RESTORING), volumes=[volume.pv for volume in found if volume.meets_data], left_out=left_out)
+    mark(run, state=str(Objects.RESTORING), prepared=None, volumes=[volume.pv for volume in found if volume.meets_data], left_out=left_out)
     return {"volumes": asked, "left_out": left_out}
 
 
@@ -158,32 +189,55 @@ def restore(run: Run, view: View) -> dict[str, Any]:
     Raises:
         KubedrError: the restore ended otherwise than well; the record says so, and a rerun makes a new one under a new name.
     """
-    kube, ark = run.destination.kube, run.destination.ark
-    held = contents(run, _backup_name(view))
+    result, _held = restore_only(run, view)
+    end_restore(run)
+    return result
+
+
+def restore_only(run: Run, view: View) -> tuple[dict[str, Any], BackupContents | None]:
+    """Both steps under one hold, which stands when this returns; and the backup, where it could be read."""
+    ready, held = prepared(run, view.record), None
+    if ready is None:  # otherwise this run took the hold before
+        locations.hold_read_only(run.destination.kube, run.destination.ark, run.config.name, run.config.timeouts["hold"])
+    try:
+        if ready is None:
+            held = contents(run, backup_name(view))
+            ready = _first_step(run, view, held)
+        spec = dict(ready["restore_spec"])
+        ended, read = run.env.together([
+            lambda: run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec)),
+            lambda: held or _read_meanwhile(run, view),
+        ])
+    except KubedrError:
+        give_hold_back(run)
+        raise
+    return {"restore": ended, "missing": ready["missing"], "denied": ready["denied"]}, read
+
+
+def _read_meanwhile(run: Run, view: View) -> BackupContents | None:
+    """The backup and the kinds that it holds, for the comparison. Where that fails now, it is tried again then, and fails then."""
+    with suppress(KubedrError):
+        held = contents(run, backup_name(view))
+        run.destination.kube.resources({"", *(kind.partition(".")[2] for kind in held.kinds())})
+        return held
+    return None
+
+
+def end_restore(run: Run) -> None:
+    """The hold given back, then the end recorded: a run that dies in between finds a restore that is not done, and gives it back again."""
+    locations.release_hold(run.destination.kube, run.destination.ark, run.config.name)
+    mark(run, state=str(Objects.RESTORED))
+
+
+def _first_step(run: Run, view: View, held: BackupContents) -> dict[str, Any]:
+    """Cluster-scoped objects, and what a Restore cannot bring. How the Restore is to be asked goes into the record."""
+    ark = run.destination.ark
     found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
     plan = scope.plan(
-        held, _backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
+        held, backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
         label_selector=run.config.label_selector,
     )
-    locations.hold_read_only(kube, ark, run.config.name, run.config.timeouts["hold"])
-    try:
-        step1, result = _both_steps(run, view, held, found, plan)
-    except KubedrError:
-        if not restores.unfinished(kube, ark, _restore_prefix(run)):  # where one does, the hold stays, and the run that finds it ended gives it back
-            with suppress(KubedrError):
-                locations.release_hold(kube, ark, run.config.name)
-        raise
-    locations.release_hold(kube, ark, run.config.name)
-    mark(run, state=str(Objects.RESTORED))
-    return {
-        "cluster_objects": step1, "restore": result, "missing": [text_of(key) for key in plan.missing],
-        "denied": {text_of(k): why for k, why in plan.denied.items()},
-    }
-
-
-def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.ClaimVolume], plan: scope.Scope) -> tuple[Any, Any]:
-    ark = run.destination.ark
-    step1 = run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
+    run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
     spec = dict(plan.restore_spec)
     if not ark.dialect.scoped_restore:
         spec["includeClusterResources"] = False
@@ -192,7 +246,12 @@ def _both_steps(run: Run, view: View, held: BackupContents, found: list[pvs.Clai
         spec = claims.without_claims(run, held, found, spec)
     elif run.config.label_selector:
         run.step("claims_by_name", "claims that the selector does not name, and selected objects mount", lambda: claims.unselected(run, held, found))
-    return step1, run.step("restore_namespaces", list(run.config.namespaces), lambda: _restore_namespaces(run, view, spec))
+    ready = {
+        "run_id": run.run_id, "restore_spec": spec, "missing": [text_of(key) for key in plan.missing],
+        "denied": {text_of(key): why for key, why in plan.denied.items()},
+    }
+    mark(run, prepared=ready)
+    return ready
 
 
 def _cluster_objects(run: Run, held: BackupContents, plan: scope.Scope) -> tuple[dict[str, str], bool]:
@@ -216,13 +275,13 @@ def _rank(kind: str) -> int:
 
 
 def _restore_namespaces(run: Run, view: View, spec: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    attempt = int((view.record.get("restores") or {}).get("attempt") or 0)
+    attempt = last_attempt = int((view.record.get("restores") or {}).get("attempt") or 0)
     last = restores.read(run.destination.kube, run.destination.ark, _restore_name(run, view, attempt)) if attempt else None
     ended = last is not None and restores.phase_of(last) in run.destination.ark.dialect.restore_done
     if not attempt or (ended and last is not None and not restores.from_record(last, run.destination.ark.dialect).succeeded):
         attempt += 1
     for number in range(attempt, attempt + MOST_ATTEMPTS):
-        result = _one_restore(run, view, number, spec)
+        result = _one_restore(run, view, number, spec, fresh=number > last_attempt)
         if not result.interrupted:
             break
         run.env.reporter.progress(f"restore {result.name} was ended by a restart of the server: a new one is made")
@@ -245,109 +304,16 @@ def _restore_name(run: Run, view: View, attempt: int) -> str:
     return f"{_restore_prefix(run)}{view.record['epoch']}-{attempt}"
 
 
-def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any]) -> restores.RestoreResult:
-    """The name is in the record before the Restore is made, so that a rerun finds its own."""
+def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any], *, fresh: bool) -> restores.RestoreResult:
+    """The name is in the record before the Restore is made, so that a rerun finds its own. ``fresh``: no run used it before."""
     name = _restore_name(run, view, attempt)
-    run.update(run.destination, lambda record: record.update(restores={"epoch": record["epoch"], "attempt": attempt, "namespaces": name}))
+    run.update(run.destination, lambda record: record.update(restores={"epoch": record["epoch"], "attempt": attempt, "namespaces": name}), known=True)
 
     def look(seen: dict[str, Any]) -> None:
         run.renew(run.destination)
         run.env.reporter.progress(f"restore {name}: {restores.progress_of(seen)}")
 
     precreated = (view.record.get("objects") or {}).get("volumes") or ()
-    return restores.create_and_wait(run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated)
-
-
-def wanted_replicas(run: Run, view: View, held: BackupContents) -> dict[str, int]:
-    """What was scaled down for this promotion, by the record; where that is silent, what fence noted on the objects that the backup holds at zero."""
-    replicas = view.record.get("replicas") or {}
-    counts = replicas.get("counts") or {} if replicas.get("epoch") in (view.record.get("epoch"), int(view.record.get("epoch") or 0) - 1) else {}
-    return {**choice.noted_replicas(held, run.config.namespaces, workloads.REPLICAS_NOTE), **{str(name): int(count) for name, count in counts.items()}}
-
-
-def put_replicas(run: Run, view: View) -> None:
-    """Replicas of the record, where fence counted them; what the backup brought otherwise."""
-    counts, kube = wanted_replicas(run, view, contents(run, _backup_name(view))), run.destination.kube
-    there = {str(found.ref): found.replicas for found in workloads.scalable(kube, run.config.namespaces)} if counts else {}
-    wanted = {name: count for name, count in counts.items() if name in there and there[name] != count}
-    if wanted:
-        run.step(
-            "replicas", wanted,
-            lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count, note=True)[0].replicas for name, count in wanted.items()}, True),
-        )
-
-
-def verification(run: Run, view: View, backup: str) -> dr_verify_core.Verification:
-    """Compare with the backup once, against the SVM as it is now."""
-    kube, ark = run.destination.kube, run.destination.ark
-    held = contents(run, backup)
-    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
-    plan = scope.plan(
-        held, backup, run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
-        label_selector=run.config.label_selector,
+    return restores.create_and_wait(
+        run.destination.kube, run.destination.ark, spec, name, run.config.timeouts["restore"], look, run.env.fetch, precreated, fresh=fresh,
     )
-    return dr_verify_core.verify(
-        kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(wanted_replicas(run, view, held)),
-        writable=[volume.name for volume in view.storage.volumes if volume.type == "rw" and volume.state == "online"], label_selector=run.config.label_selector,
-        left_out=[f"{volume.namespace}/{volume.claim}" for volume in found if not volume.meets_data],
-    )
-
-
-def context(counts: Mapping[str, int]) -> Context:
-    """What was changed on purpose: replicas."""
-    refs = {workloads.WorkloadRef.parse(name): count for name, count in counts.items()}
-    return Context(replicas={(ref.resource, ref.namespace, ref.name): count for ref, count in refs.items()})
-
-
-def verify(run: Run, view: View) -> dict[str, Any]:
-    """Replicas back, pods ready, then the comparison; only what was seen good is recorded as verified.
-
-    Raises:
-        KubedrError: something differs that nothing explains, is missing, not ready, or not on its data; or claims were left out.
-    """
-    put_replicas(run, view)
-    kube = run.destination.kube
-
-    def look(missing: list[str]) -> None:
-        run.renew(run.destination)
-        run.env.reporter.progress(f"verify: {len(missing)} not ready, such as {missing[0]}" if missing else "verify: all ready")
-
-    with suppress(WaitTimeout):  # the comparison below names what is not ready, beside everything else that is wrong
-        workloads.wait_ready(kube, run.config.namespaces, run.config.timeouts["ready"], look)
-    result = run.step("verify", {"backup": _backup_name(view)}, lambda: (verification(run, view, _backup_name(view)).as_dict(), False))
-    left_out = (view.record.get("objects") or {}).get("left_out") or ()
-    if not result["verified"] or left_out:
-        mark(run, state=str(Objects.RESTORED))
-        wrong = dr_verify_core.problems(result, left_out)
-        raise KubedrError(
-            f"not as the backup holds it: {wrong}", system=kube.system, operation="verify", obj=_backup_name(view), seen=result,
-            advice="Everything else serves. Mend what is named and run failover again: it verifies anew.",
-        )
-
-    def change(record: dict[str, Any]) -> None:
-        record["objects"] = {**(record.get("objects") or {}), "state": str(Objects.VERIFIED)}
-        record["verified"] = {"epoch": record["epoch"], "backup": record["backup"]["name"], "restores": record.get("restores"), "at": instant(kube.server_time)}
-
-    run.step("verified", "record that it is verified", lambda: (run.update(run.destination, change)["verified"], True))
-    return {"verification": result}
-
-
-def check_still_whole(run: Run) -> None:
-    """A verified failover seen again: pods ready, and claim, PV and volume still together. Later edits of objects are no failure.
-
-    Raises:
-        KubedrError: naming what came apart.
-    """
-    kube = run.destination.kube
-    missing = workloads.not_ready(kube, run.config.namespaces)
-    loose = [
-        f"claim {claim['metadata']['namespace']}/{claim['metadata']['name']} is {(claim.get('status') or {}).get('phase') or 'Pending'}"
-        for claim in volumes.claims(kube, run.config.namespaces)
-        if (claim.get("status") or {}).get("phase") != "Bound"
-    ]
-    if missing or loose:
-        raise KubedrError(
-            f"failed over and verified before, but now: {'; '.join([*missing, *loose][:8])}", system=kube.system, operation="failover", obj=run.config.name,
-            seen=[*missing, *loose],
-            advice="The data serves. Look at these pods and claims.",
-        )

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .._dr.failover import View
@@ -16,15 +17,22 @@ from .._dr.state import break_sent
 from .._dr.statement import exact_instant, instant
 from .._errors import ApiError, AuthError, JobFailed, KubedrError, Refused, Unreachable
 from .._ontap import exports, snapmirror, svms, volumes
-from .._ontap.models import ExportPolicy, ExportRule, Relationship, Svm
+from .._ontap.models import ExportPolicy, ExportRule, Relationship, Snapshot, Svm
 from .look import look_storage
 from .walk import Run
 
 
-def pause(run: Run) -> tuple[Any, bool]:
-    """Stop the schedule. A running transfer goes on until it is aborted, so this does not wait for it."""
-    run.guard(run.destination)
-    relation, changed = snapmirror.pause(run.destination.ontap, _relation(run), deadline=run.config.timeouts["pause"], wait=False)
+def pause(run: Run, uuid: str = "") -> tuple[Any, bool]:
+    """Stop the schedule. A running transfer goes on until it is aborted, so this does not wait for it.
+
+    Args:
+        uuid: of the relationship, where it is known.
+    """
+    client = run.destination.ontap
+    _guarded, relation, running = run.env.together([
+        lambda: run.guard(run.destination), lambda: _relation(run), lambda: snapmirror.active_transfers(client, uuid) if uuid else None,
+    ])
+    relation, changed = snapmirror.pause(client, relation, deadline=run.config.timeouts["pause"], wait=False, fresh=True, idle=running == [])
     return _brief(relation), changed
 
 
@@ -40,17 +48,20 @@ def abort(run: Run) -> tuple[Any, bool]:
 
 def break_off(run: Run, view: View) -> tuple[Any, bool]:
     """Record the intent, then break. From the intent on the break counts as sent: whatever happens, the way is forward."""
-    relation, errors = _relation(run), list[KubedrError]()
-    record: Mapping[str, Any] = run.destination.records(run.config).read()[0] or {}
+    errors, record = list[KubedrError](), view.record
     first = not break_sent(record)
     if first:
-        record = _record_intent(run, relation)
-    run.guard(run.destination)
+        relation, shown, policies = run.env.together([
+            lambda: _relation(run), lambda: _first_snapshots(run, view), lambda: exports.read_policies(run.destination.ontap, run.config.destination_svm),
+        ])
+        record = _record_intent(run, relation, exported_snapshot(run, view, relation, shown), policies)
+    else:
+        _guarded, relation = run.env.together([lambda: run.guard(run.destination), lambda: _relation(run)])
     try:
         broken, changed = snapmirror.break_off(
             run.destination.ontap, relation, force=run.mode != "planned", deadline=run.config.timeouts["break"],
             on_look=lambda seen: _progress(run, "break", seen.state),
-            on_error=errors.append,
+            on_error=errors.append, fresh=True,
         )
     except (ApiError, AuthError, JobFailed) as error:
         if first and all(not_carried_out(failed) for failed in [*errors, error]):
@@ -59,13 +70,12 @@ def break_off(run: Run, view: View) -> tuple[Any, bool]:
     when = {"at": instant(run.destination.ontap.server_time), "at_objects": instant(run.destination.kube.server_time)}
     if not changed:  # a run that died sent it, right after its intent
         when |= {key: value for key, value in record["intent"]["break"].items() if key in when and value}
-    opened = _rules_at_once(run, view)
 
     def note(found: dict[str, Any]) -> None:
         if (found.get("broken") or {}).get("epoch") != found["epoch"]:
             found["broken"] = {"epoch": found["epoch"], **when}
 
-    run.update(run.destination, note)
+    opened, _noted = run.env.together([lambda: _rules_at_once(run, view), lambda: run.update(run.destination, note, known=True)])
     return {**_brief(broken), **opened}, True
 
 
@@ -75,9 +85,8 @@ def _rules_at_once(run: Run, view: View) -> dict[str, Any]:
     if svm is None or svm.state not in ("starting", "running"):
         return {}
     # No guard and no record here: the rules as found are kept since the intent, and nothing of Kubernetes may keep the other site's nodes let in.
-    for policy in exports.read_policies(run.destination.ontap, run.config.destination_svm):
-        if policy.rules and set(_clients(policy)) != view.wanted(policy.name):
-            exports.set_rules(run.destination.ontap, policy, _rules_for(policy, view))
+    policies = exports.read_policies(run.destination.ontap, run.config.destination_svm)
+    run.env.together([partial(_set_rules, run, view, policy) for policy in _closed_wrongly(policies, view)])
     return {"started_by_break": True, "open_seconds": round(run.env.clock.monotonic() - began, 3)}
 
 
@@ -102,31 +111,39 @@ def _mark_break_failed(run: Run) -> None:
         run.update(run.destination, lambda found: found["intent"]["break"].update(failed=True))
 
 
-def _record_intent(run: Run, relation: Relationship) -> dict[str, Any]:
-    """With it goes what cannot be read any more when the break was sent: the exported snapshot, and the rules as found."""
-    snapshot, policies = exported_snapshot(run, relation), exports.read_policies(run.destination.ontap, run.config.destination_svm)
-    if not run.config.home_is_destination:
-        _remember_rules(run, [policy for policy in policies if policy.rules])
+def _record_intent(run: Run, relation: Relationship, snapshot: Mapping[str, Any], policies: Iterable[ExportPolicy]) -> dict[str, Any]:
+    """With it goes what cannot be read any more when the break was sent: the exported snapshot, and the rules as found. The same write sees the lease."""
     at, at_objects = instant(run.destination.ontap.server_time), instant(run.destination.kube.server_time)
+    as_found = _as_found(policies)
 
     def change(found: dict[str, Any]) -> None:
+        if not run.config.home_is_destination:
+            _keep_rules(found, as_found)
         found["intent"] = {**(found.get("intent") or {}), "break": {"epoch": found["epoch"], "relationship": relation.uuid, "at": at, "at_objects": at_objects}}
         found["snapshot"] = {**snapshot, "epoch": found["epoch"]}
 
-    return run.update(run.destination, change)
+    return run.commit(run.destination, change)
 
 
-def exported_snapshot(run: Run, relation: Relationship) -> dict[str, Any]:
+def _first_snapshots(run: Run, view: View) -> list[Snapshot]:
+    """The snapshots of the SVM's first volume."""
+    return volumes.list_snapshots(run.destination.ontap, view.storage.volumes[0].uuid) if view.storage.volumes else []
+
+
+def exported_snapshot(run: Run, view: View, relation: Relationship, first: Sequence[Snapshot]) -> dict[str, Any]:
     """Name and creation time of the snapshot that the destination shows: everything written after it is lost.
 
     The time is the snapshot's own on a data volume; where no volume shows it, the relationship's lag counted back from the cluster's clock.
+
+    Args:
+        first: the snapshots of the SVM's first volume, as they were read a moment ago.
     """
     client, name = run.destination.ontap, relation.exported_snapshot or ""
-    for volume in volumes.list_volumes(client, run.config.destination_svm):
-        found = next((s for s in volumes.list_snapshots(client, volume) if s.name == name), None) if name else None
+    for number, volume in enumerate(view.storage.volumes if name else ()):
+        found = next((s for s in (volumes.list_snapshots(client, volume.uuid) if number else first) if s.name == name), None)
         if found:
             return {"name": name, "created_at": exact_instant(found.create_time)}
-    lag = look_storage(run.destination, run.config.destination_svm).incoming
+    lag = look_storage(run.destination, run.config.destination_svm, brief=True).incoming
     return {"name": name, "created_at": instant(lag.snapshot_at) if lag and lag.snapshot_at else None}
 
 
@@ -135,26 +152,40 @@ def export_rules(run: Run, view: View) -> tuple[Any, bool]:
 
     On the way out the rules as found go into the record first; on the way home they come from there.
     """
-    client = run.destination.ontap
-    policies = [policy for policy in exports.read_policies(client, run.config.destination_svm) if policy.rules]
-    todo = [policy for policy in policies if set(_clients(policy)) != view.wanted(policy.name)]
+    _guarded, policies = run.env.together([
+        lambda: run.guard(run.destination), lambda: exports.read_policies(run.destination.ontap, run.config.destination_svm),
+    ])
+    todo = _closed_wrongly(policies, view)
     if todo and not run.config.home_is_destination:
-        _remember_rules(run, todo)
-    for policy in todo:
-        run.guard(run.destination)
-        exports.set_rules(client, policy, _rules_for(policy, view))
-    return {policy.name: sorted(view.wanted(policy.name)) for policy in policies}, bool(todo)
+        as_found, record = _as_found(todo), run.last_record(run.destination)
+        if _kept_rules(record).keys() < as_found.keys() | _kept_rules(record).keys():
+            run.commit(run.destination, lambda found: _keep_rules(found, as_found))
+    run.env.together([partial(_set_rules, run, view, policy) for policy in todo])
+    return {policy.name: sorted(view.wanted(policy.name)) for policy in policies if policy.rules}, bool(todo)
 
 
-def _remember_rules(run: Run, policies: Iterable[ExportPolicy]) -> None:
-    as_found = {policy.name: [_rule_data(rule) for rule in policy.rules] for policy in policies}
+def _closed_wrongly(policies: Iterable[ExportPolicy], view: View) -> list[ExportPolicy]:
+    """Those that let in others than they shall. Without a rule a policy lets in nobody, and is left so."""
+    return [policy for policy in policies if policy.rules and set(_clients(policy)) != view.wanted(policy.name)]
 
-    def change(found: dict[str, Any]) -> None:
-        kept = found.get("exports") or {}
-        same = kept.get("epoch") == found["epoch"]
-        found["exports"] = {"epoch": found["epoch"], "as_found": {**as_found, **(kept.get("as_found") or {} if same else {})}}
 
-    run.update(run.destination, change)
+def _set_rules(run: Run, view: View, policy: ExportPolicy) -> None:
+    exports.set_rules(run.destination.ontap, policy, _rules_for(policy, view), fresh=True)
+
+
+def _as_found(policies: Iterable[ExportPolicy]) -> dict[str, list[dict[str, Any]]]:
+    return {policy.name: [_rule_data(rule) for rule in policy.rules] for policy in policies if policy.rules}
+
+
+def _kept_rules(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules as found of this epoch, by policy."""
+    kept = record.get("exports") or {}
+    return dict(kept.get("as_found") or {}) if kept.get("epoch") == record.get("epoch") else {}
+
+
+def _keep_rules(record: dict[str, Any], as_found: Mapping[str, Any]) -> None:
+    """What was found first stands: a rerun finds rules that this promotion made."""
+    record["exports"] = {"epoch": record["epoch"], "as_found": {**as_found, **_kept_rules(record)}}
 
 
 def _rules_for(policy: ExportPolicy, view: View) -> list[ExportRule]:
@@ -203,8 +234,7 @@ def start(run: Run) -> tuple[Any, bool]:
 
     Where the start is refused because the partner runs, that is the source SVM *seen running*: fence is the answer, never force.
     """
-    run.guard(run.destination)
-    svm = svms.find(run.destination.ontap, run.config.destination_svm)
+    _guarded, svm = run.env.together([lambda: run.guard(run.destination), lambda: svms.find(run.destination.ontap, run.config.destination_svm)])
     if svm is None:
         raise Refused(
             "destination_gone", "the SVM is not there", system=run.destination.ontap.system, obj=run.config.destination_svm, advice="Nothing can be started.",
@@ -220,6 +250,7 @@ def _start(run: Run, svm: Svm) -> bool:
     def act(force: bool) -> bool:
         return svms.start(
             run.destination.ontap, svm, deadline=run.config.timeouts["start"], on_look=lambda seen: _progress(run, "start", seen.state), force=force,
+            fresh=not force,
         )[1]
 
     try:
@@ -237,9 +268,14 @@ def _start(run: Run, svm: Svm) -> bool:
         return act(True)
 
 
-def view(run: Run, base: View) -> View:
-    """The same view with the storage looked at again."""
-    return replace(base, storage=look_storage(run.destination, run.config.destination_svm))
+def view(run: Run, base: View, *, storage: bool = True) -> View:
+    """The same view, with the record as this run read or wrote it last.
+
+    Args:
+        storage: look at the storage again.
+    """
+    seen = look_storage(run.destination, run.config.destination_svm, brief=True) if storage else base.storage
+    return replace(base, storage=seen, objects=replace(base.objects, record=run.last_record(run.destination) or base.record))
 
 
 def _relation(run: Run) -> Relationship:

@@ -38,10 +38,10 @@ def measure(run: Run) -> Loss:
     for volume in data_volumes(run.source.ontap, run.config.source_svm):
         mine = [
             {"name": s.name, "key": s.key, "created_at": exact_instant(s.create_time), "bytes_after": s.bytes_after}
-            for s in volumes.list_snapshots(run.source.ontap, volume, delta=True)
+            for s in volumes.list_snapshots(run.source.ontap, volume.uuid, delta=True)
         ]
         other = kept.get(volume.name)
-        theirs = None if other is None else [s.key for s in volumes.list_snapshots(run.destination.ontap, other)]
+        theirs = None if other is None else [s.key for s in volumes.list_snapshots(run.destination.ontap, other.uuid)]
         found.append(volume_loss(volume.name, mine, theirs))
     svm = svms.find(run.source.ontap, run.config.source_svm)
     if svm is None or (kept and not found):

@@ -121,8 +121,12 @@ class Run:
         self.diff["before"][name] = "not done" if before is None else before
         self.diff["after"][name] = asked
 
-    def update(self, side: Side, change: Change) -> dict[str, Any]:
-        """Change the group's record on one side. ``change`` edits the dict in place and may run more than once."""
+    def update(self, side: Side, change: Change, *, known: bool = False) -> dict[str, Any]:
+        """Change the group's record on one side. ``change`` edits the dict in place and may run more than once.
+
+        Args:
+            known: begin from what this run read or wrote there last; whoever changed it since makes it be read again.
+        """
 
         def edit(found: dict[str, Any]) -> dict[str, Any]:
             record = copy.deepcopy(found)
@@ -132,7 +136,41 @@ class Run:
             change(record)
             return record
 
-        return side.records(self.config).update(edit)
+        return side.records(self.config).update(edit, known=known)
+
+    def commit(self, side: Side, change: Change, *, take: bool = False) -> dict[str, Any]:
+        """Change the record where the lease is ours, and renew it, in one write: right before a write to ONTAP it stands for ``guard``.
+
+        Args:
+            take: a lease that nobody holds, or whose holder is gone, is taken with it.
+        """
+
+        def guarded(record: dict[str, Any]) -> None:
+            lease = record.get("lease")
+            current = holder(lease)
+            ours = current is not None and current.run_id == self.run_id
+            if take and not ours and not self._free(lease, self._now(side)):
+                raise Refused(
+                    "lease_held", f"another run is at work: {current}", system=side.kube.system, operation="take the lease", obj=self.config.record_name,
+                    seen=dict(lease or {}),
+                    advice="Wait for it to end, or stop it, and run again.",
+                )
+            if not take and not ours:
+                raise Refused(
+                    "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease",
+                    obj=self.config.record_name,
+                    advice="Another run took over; nothing further was written.",
+                )
+            change(record)
+            record["lease"] = grant(self.owner, self._now(side))
+
+        found = self.update(side, guarded, known=True)
+        self._keep(side, 0.0)
+        return found
+
+    def last_record(self, side: Side) -> dict[str, Any]:
+        """What this run read or wrote there last, without asking again."""
+        return side.records(self.config).last or {}
 
     def mirror(self, *, must: bool) -> None:
         """Bring the other side's record to what this side's says, each keeping its own lease, so that either cluster alone can carry on.
@@ -157,8 +195,11 @@ class Run:
                 raise
             self.env.reporter.progress(f"the record at {self.source.config.name} could not be brought up to date: {error.message}")
 
-    def take_lease(self, side: Side) -> None:
+    def take_lease(self, side: Side, seen: Mapping[str, Any] | None = None) -> None:
         """Take or keep the group's lease on one side, waiting at most one TTL for a foreign one to run out.
+
+        Args:
+            seen: the record, where it was read a moment ago.
 
         Raises:
             Refused: somebody else renews it.
@@ -168,7 +209,7 @@ class Run:
             record, _version = side.records(self.config).read()
             return (record or {}).get("lease"), self._now(side)
 
-        first, when = look()
+        first, when = look() if seen is None else (seen.get("lease"), self._now(side))
         if self._fresh(side, first, when):
             return
         rival = holder(first)
@@ -186,6 +227,11 @@ class Run:
         if rival and rival.run_id != self.run_id:
             self.env.reporter.progress(f"taking over the lease of {rival}, which no longer renews it")
         self._write_lease(side)
+
+    def may_take(self, lease: Mapping[str, Any] | None) -> bool:
+        """Whether this lease, as it was read, is nobody's or ours, so that the next write may carry it. Another's is watched first, and told."""
+        current = holder(lease)
+        return current is None or current.run_id == self.run_id
 
     def guard(self, side: Side) -> None:
         """Right before a write to ONTAP: the lease is still ours. Renews it when a third of its time has passed."""

@@ -34,8 +34,8 @@ def role_tasks(role: str, variables: dict[str, str] | None = None, file: str = "
         if "ansible.builtin.import_role" in task:
             imported = task["ansible.builtin.import_role"]
             yield from role_tasks(imported["name"].removeprefix(OURS), task.get("vars"), imported.get("tasks_from", "main"), rescue)
-        elif "ansible.builtin.import_tasks" in task:
-            yield from role_tasks(role, task.get("vars"), task["ansible.builtin.import_tasks"].removesuffix(".yml"), rescue)
+        elif included := task.get("ansible.builtin.import_tasks") or task.get("ansible.builtin.include_tasks"):
+            yield from role_tasks(role, task.get("vars") or known, included.removesuffix(".yml"), rescue)
         else:
             for name in (key for key in task if key.startswith(OURS) and rescuing == rescue):
                 args = {key: known.get(str(value).strip("{} "), value) for key, value in task[name].items()}
@@ -55,9 +55,10 @@ def _flat(tasks: list[dict[str, Any]], rescuing: bool = False) -> Iterator[tuple
 
 
 def conditional(role: str, file: str) -> set[str]:
-    """The phases of a task file that only a planned run has."""
+    """The phases that only a planned run has: those of the files that a task file includes under that condition."""
     flat = [task for task, _rescuing in _flat(yaml.safe_load((ROLES / role / "tasks" / f"{file}.yml").read_text(encoding="utf-8")))]
-    return {task["kubedr.ontap.dr_phase"]["phase"] for task in flat if task.get("when") == "dr_mode == 'planned'"}
+    files = [task["ansible.builtin.include_tasks"].removesuffix(".yml") for task in flat if task.get("when") == "dr_mode == 'planned'"]
+    return {args["phase"] for file in files for _name, args in role_tasks(role, file=file)}
 
 
 def assert_same(driven: list[tuple[str, dict[str, Any]]], played: list[tuple[str, dict[str, Any]]]) -> None:
