@@ -62,15 +62,18 @@ histories: stage
 days: stage
 	@$(ENV) $(BIN)/python -m pytest -n 2 tests/playbooks
 
+# Every cell of both matrices, and their table. A part of them: make matrix MATRIX="--scenario failback-planned --only kills"
 matrix: stage
-	@KUBEDR_MATRIX=all $(ENV) $(BIN)/python -m pytest -n 2 tests/matrix
+	@$(ENV) $(BIN)/python -m ansible_collections.kubedr.ontap.tests.matrix --processes 2 --json build/matrix.json $(MATRIX)
+	@KUBEDR_MATRIX=all $(ENV) $(BIN)/python -m pytest -n 2 tests/matrix/test_undone.py
 
-# On real Kubernetes and real Velero, built from source on first use (about 20 minutes, kept in ~/.cache/kubedr-lab).
+# On real Kubernetes and real Velero, built from source on first use (about 20 minutes, kept in ~/.cache/kubedr-lab). One file, and another minor version
+# of Kubernetes (lab/controlplane/pins): make e2e TESTS=tests/e2e/test_short.py KUBERNETES=1.37. With KUBEDR_E2E=cached nothing is built.
 e2e: stage
-	@$(ENV) KUBEDR_E2E=1 $(BIN)/python -m pytest -rs tests/e2e
+	@$(ENV) KUBEDR_E2E=$(or $(KUBEDR_E2E),1) KUBEDR_KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest -rs $(or $(TESTS),tests/e2e)
 
 real-lab: stage
-	@$(ENV) kubedr-lab up --kubernetes real
+	@$(ENV) KUBEDR_KUBERNETES=$(KUBERNETES) kubedr-lab up --kubernetes real
 
 test: .venv/ready
 	@$(BIN)/python scripts/gates $(GATES)

@@ -6,9 +6,9 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
-	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,23 +40,24 @@ func main() {
 	}
 }
 
-// runEtcd serves one member on loopback. It does not fsync: a lab's state is worth no disk time.
+// runEtcd serves one member on loopback. It does not fsync: a lab's state is worth no disk time. The settings go through a file, whose keys
+// are those of every etcd since 3.5; the fields of embed.Config were renamed on the way.
 func runEtcd() {
 	dir := flag.String("data-dir", "", "folder of the store")
 	client := flag.String("client-url", "", "URL that clients use")
 	peer := flag.String("peer-url", "", "URL that peers would use")
 	flag.Parse()
-	cfg := embed.NewConfig()
-	cfg.Dir = *dir
-	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{parse(*client)}, []url.URL{parse(*client)}
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{parse(*peer)}, []url.URL{parse(*peer)}
-	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.UnsafeNoFsync = true
-	cfg.LogLevel = "warn"
+	settings, err := json.Marshal(map[string]any{
+		"name": "default", "data-dir": *dir, "listen-client-urls": *client, "advertise-client-urls": *client, "listen-peer-urls": *peer,
+		"initial-advertise-peer-urls": *peer, "initial-cluster": "default=" + *peer, "unsafe-no-fsync": true, "log-level": "warn",
+	})
+	check(err)
+	file := *dir + ".json"
+	check(os.WriteFile(file, settings, 0o600))
+	cfg, err := embed.ConfigFromFile(file)
+	check(err)
 	server, err := embed.StartEtcd(cfg)
-	if err != nil {
-		fail(err.Error())
-	}
+	check(err)
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	select {
@@ -72,12 +73,10 @@ func runEtcd() {
 	}
 }
 
-func parse(text string) url.URL {
-	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" {
-		fail("not a URL: " + text)
+func check(err error) {
+	if err != nil {
+		fail(err.Error())
 	}
-	return *parsed
 }
 
 func fail(text string) {

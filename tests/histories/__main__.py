@@ -15,31 +15,14 @@ from multiprocessing import Pool
 from ansible_collections.kubedr.ontap.tests.support import drivers
 
 from . import sites
+from .forest import Counts, grown, table
 from .history import KINDS, History
-from .walk import STEPS, walked
-
-Counts = Counter[tuple[str, str]]
+from .walk import OWN, STEPS, TWIGS, walked
 
 
-def one(seed: int) -> tuple[int, list[str], Counts]:
-    """The broken laws of a seed, and what happened in it."""
-    try:
-        history = walked(seed)
-    except Exception as error:
-        return seed, [f"the history itself failed: {type(error).__name__}: {error}"], Counter()
-    return seed, history.broken, history.counts
-
-
-def table(counts: Counts) -> Iterator[str]:
-    """Verbs by their ends, and what else happened: a walk that never gets anywhere shows."""
-    for what in sorted({what for what, _how in counts}):
-        ends = sorted(((number, how) for (of, how), number in counts.items() if of == what), reverse=True)
-        yield f"{what}: {', '.join(f'{how} {number}' for number, how in ends)}"
-
-
-def told(history: History) -> Iterator[str]:
+def told(seed: int, history: History) -> Iterator[str]:
     """A history as text."""
-    yield f"history {history.seed}"
+    yield f"history {seed}"
     yield from history.trail
     yield from (f"BROKEN: {text}" for text in history.broken)
 
@@ -54,32 +37,40 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.seed is not None:
         history = walked(arguments.seed)
-        print("\n".join(told(history)))
+        print("\n".join(told(arguments.seed, history)))
         return bool(history.broken)
-    return many(range(arguments.first, arguments.first + arguments.count), arguments.processes)
+    return many(range(arguments.first // TWIGS, -(-(arguments.first + arguments.count) // TWIGS)), arguments.processes)
 
 
-def many(seeds: range, processes: int) -> int:
-    """Run them all; each broken one is told with the seed that gives it again."""
-    began, bad = time.monotonic(), 0
-    counts: Counts = Counter()
+def warm() -> None:
+    """What every process would do again."""
     for name in ("dr_phase", "intercluster_lif", "cluster_peer", "svm_peer", "svmdr", "ark_schedule"):
         drivers.module(name)
     for kind in KINDS:
         sites.protected(kind)
-    print(f"histories {seeds.start} to {seeds.stop - 1}, {STEPS} steps each and the way home, in {processes} processes", flush=True)
-    with Pool(processes, maxtasksperchild=200) as pool:
-        for number, (seed, broken, happened) in enumerate(pool.imap_unordered(one, seeds, chunksize=4), 1):
-            counts += happened
-            if broken:
-                bad += 1
-                print(f"seed {seed}: {'; '.join(broken)[:600]}", flush=True)
-            if number % 100 == 0:
-                print(f"{number} histories, {bad} broken, {time.monotonic() - began:.0f} s", flush=True)
-            if number % 1000 == 0:
+
+
+def many(trunks: range, processes: int) -> int:
+    """Run them all; each broken one is told with the seed that gives it again."""
+    began, ran, bad = time.monotonic(), 0, 0
+    counts: Counts = Counter()
+    warm()
+    print(
+        f"histories {trunks.start * TWIGS} to {trunks.stop * TWIGS - 1}, {STEPS} steps each, the last {OWN} of them its own, and the way home, in "
+        f"{processes} processes", flush=True,
+    )
+    with Pool(processes, maxtasksperchild=20) as pool:
+        for found in pool.imap_unordered(grown, trunks):
+            for seed, broken, happened in found:
+                ran, bad, counts = ran + 1, bad + bool(broken), counts + happened
+                if broken:
+                    print(f"seed {seed}: {'; '.join(broken)[:600]}", flush=True)
+            if ran % 100 == 0:
+                print(f"{ran} histories, {bad} broken, {time.monotonic() - began:.0f} s", flush=True)
+            if ran % 1000 == 0:
                 print("\n".join(table(counts)), flush=True)
     print("\n".join(table(counts)))
-    print(f"{len(seeds)} histories, {bad} broke a law")
+    print(f"{ran} histories, {bad} broke a law")
     return int(bool(bad))
 
 

@@ -63,13 +63,12 @@ class History:
 
     # ------------------------------------------------------------- the whole
 
-    def run(self, steps: int, moves: Moves) -> History:
-        """So many steps, then the way home. Ends at the first broken law."""
+    def walk(self, steps: int, moves: Moves) -> History:
+        """So many steps. Ends at the first broken law."""
         for _unused in range(steps):
-            self.step(self.rng.choices([move for move, _w in moves], [weight for _m, weight in moves])[0])
-            if self.broken:
-                return self
-        return self.home()
+            if not self.broken:
+                self.step(self.rng.choices([move for move, _w in moves], [weight for _m, weight in moves])[0])
+        return self
 
     def step(self, move: Callable[[History], None]) -> None:
         """One move and the laws."""
@@ -205,7 +204,9 @@ class History:
         return Order(order.verb, order.mode, {**order.options, "accept_loss": {GROUP: token}})
 
     def home(self) -> History:
-        """Everything is mended, and an operator follows the advice until the group is protected and serves."""
+        """Everything is mended, and an operator does what `status` proposes until the group is protected and serves."""
+        if self.broken:
+            return self
         self.tell("home:")
         self.lab.clear_faults()
         for site in (*SITES, "store"):

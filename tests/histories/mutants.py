@@ -20,9 +20,10 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import svms
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failover, fence, objects, planned, promote, reprotect, reverse, rollback
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.walk import Run
 
-from .history import Moves
+from . import sites
+from .history import History, Moves
 from .sites import Kind
-from .walk import cut_short, half_a_night, late_lift, lose, mend, rivalry, rules_refused, verb, walked, write, wrong_word
+from .walk import cut_short, half_a_night, late_lift, lose, mend, rivalry, rules_refused, verb, write, wrong_word
 
 Patch = tuple[Any, str, Any]
 CALM: Moves = ((verb, 8), (write, 5), (lose, 1), (mend, 3))
@@ -60,7 +61,7 @@ class Mutant:
         """The first history that breaks a law, and which; of at most so many."""
         for seed in range(self.seed, self.seed + most):
             with self.planted():
-                broken = walked(seed, STEPS, self.kind, self.moves).broken
+                broken = History(seed, self.kind).walk(STEPS, self.moves).home().broken
             if broken:
                 return seed, broken
         return -1, []
@@ -130,7 +131,7 @@ def _rosy(forward: Any, source: Any, record: Any, rpo: float) -> tuple[Storage, 
 
 
 DESTROYED, TWO = "exists nowhere any more", "both SVMs are writable"
-NO_WAY = "no way home"
+NO_WAY, PODS = "no way home", "but the pods of"
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("the break is sent without its intent in the record", ("before intent",), ((promote, "_record_intent", _nothing),)),
     Mutant("the SVM is started before its export rules", ("lets in",), ((steps, "FAILOVER", _swapped()), (failover, "FAILOVER", _swapped()))),
@@ -152,7 +153,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("a fence is lifted after a failover", (TWO,), ((fence, "_lift", _lifted),), ((verb, 6), (late_lift, 4), (write, 2))),
     Mutant("a restore runs while its location can be written", ("can be written",), ((locations, "hold_read_only", _nothing),), kind=SLOW),
     Mutant(
-        "replicas are not recorded", ("cannot write", "can write"), ((fence, "_record_replicas", lambda run, sides, running: {}),),
+        "replicas are not recorded", ("cannot write", "can write", PODS, NO_WAY), ((fence, "_record_replicas", lambda run, sides, running: {}),),
         ((verb, 4), (late_lift, 2), (write, 1)), seed=1,
     ),
     Mutant(
@@ -167,11 +168,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the loss is told smaller than it is", ("stated no such loss",), ((promote, "exported_snapshot", _latest),), ((verb, 4), (write, 5), (lose, 4)), seed=3,
     ),
-    Mutant("verified is said and not seen", ("can write", NO_WAY), ((objects, "verify", _only_said),)),
-    Mutant("volumes do not meet their data", ("none of the group", NO_WAY, "can write"), ((objects, "give_volumes", _no_volumes),)),
+    Mutant("verified is said and not seen", ("can write", NO_WAY, PODS), ((objects, "verify", _only_said),)),
+    Mutant("volumes do not meet their data", ("none of the group", NO_WAY, "can write", PODS), ((objects, "give_volumes", _no_volumes),)),
     Mutant("protected is said of a mirror that is not whole", ("the state is protected",), ((state, "_mirror", _rosy),), ((verb, 8), (write, 2))),
     Mutant(
-        "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write"), ((reprotect, "refusal", _nothing),),
+        "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write", PODS), ((reprotect, "refusal", _nothing),),
         ((cut_short, 4), (verb, 3), (write, 1)), seed=3,
     ),
+    Mutant(
+        "the other site's nodes stay let in", ("lets in", "pods of both sites"), ((promote, "_closed_wrongly", lambda policies, view: []),),
+    ),
+    Mutant("status proposes a verb that leads nowhere", (NO_WAY,), ((sites, "proposals", lambda state, record: ({"verb": "setup"},)),)),
 )

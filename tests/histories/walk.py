@@ -16,7 +16,7 @@ from kubedr_lab.settings import SITES
 from . import sites
 from .history import LOSS, History, Moves
 from .runs import KILLS, RIVAL, Befalls, Ended, Order
-from .sites import DESTINATION, GROUP, SOURCE, Kind
+from .sites import DESTINATION, GROUP, SOURCE
 
 S = Storage
 ALL = (
@@ -91,6 +91,8 @@ def mend(history: History) -> None:
 def verb(history: History) -> None:
     """Somebody runs a verb: mostly what the state asks for, sometimes anything; things befall it."""
     rng = history.rng
+    if not history.all_alive() and rng.random() < 0.3:
+        mend(history)
     order = sane(history) if rng.random() < 0.7 else with_options(history, rng.choice(ALL))
     befalls = mishap(rng) if rng.random() < 0.35 else None
     ended = history.order(order, befalls, others_alive=rng.random() < 0.2, rival=sane(history) if befalls and befalls.kind == RIVAL else None)
@@ -203,9 +205,22 @@ MOVES: Moves = (
     (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (rules_refused, 0.3), (cut_short, 0.4), (rivalry, 0.4),
     (late_lift, 0.4),
 )
-STEPS = 24
+STEPS, OWN, TWIGS = 24, 8, 10
+"""Moves of a history; how many of them, the last, are its own; and how many histories share the others."""
 
 
-def walked(seed: int, steps: int = STEPS, kind: Kind | None = None, moves: Moves = MOVES) -> History:
-    """The history of a seed."""
-    return History(seed, kind).run(steps, moves)
+def begun(seed: int) -> History:
+    """What the history of a seed shares with its neighbours."""
+    return History(seed // TWIGS).walk(STEPS - OWN, MOVES)
+
+
+def ended(history: History, seed: int) -> History:
+    """The rest of it, and the way home."""
+    history.rng = Random(f"twig {seed}")
+    history.tell(f"from here on history {seed} is alone")
+    return history.walk(OWN, MOVES).home()
+
+
+def walked(seed: int) -> History:
+    """The whole history of a seed."""
+    return ended(begun(seed), seed)

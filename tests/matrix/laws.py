@@ -77,7 +77,8 @@ class Watch:
         if call.method != "PATCH" or "/snapmirror/relationships/" not in call.path or (request and request.body or {}).get("state") != "broken_off":
             return
         record = record_of(self.lab, call.site, self.group) or {}
-        if self.scenario.verb != "teardown" and (((record.get("intent") or {}).get("break") or {}).get("epoch") != record.get("epoch") or not (record.get("backup") or {}).get("name")):
+        intended = ((record.get("intent") or {}).get("break") or {}).get("epoch") == record.get("epoch") and (record.get("backup") or {}).get("name")
+        if not intended and self.scenario.verb != "teardown":
             self._find("the break was sent before intent and backup were in the record")
 
 

@@ -10,14 +10,15 @@ import pytest
 from .branches import Cell
 from .cells import explore, recording
 
-
+RECORD = "/api/v1/namespaces/velero/configmaps/kubedr-app1"
 FOUND = {
     "volumes whose claims are gone are cleared all the same": ("reprotect-lossy", "DELETE tokyo /api/v1/persistentvolumes/app1-exports", "kill-before", False),
     "of the side that was left, too": ("failback-home", "DELETE osaka /api/v1/persistentvolumes/app1-exports", "kill-after", True),
     "clearing takes over a lease that nobody renews": ("reprotect", "DELETE tokyo /api/v1/namespaces/app1", "kill-before", True),
     "a relationship that was deleted is released all the same": ("failback-home", "DELETE tokyo /api/snapmirror/relationships/*", "kill-after", False),
-    "what is noted for undoing does not outlive the promise": ("failover-planned", "PUT osaka /api/v1/namespaces/velero/configmaps/kubedr-app1", "kill-before", True),
-    "on neither side": ("failover-planned", "PUT tokyo /api/v1/namespaces/velero/configmaps/kubedr-app1", "kill-before", False),
+    "the way home is forgotten on both sides": ("failback-home", f"PUT osaka {RECORD}", "kill-before", False),
+    "what is noted for undoing does not outlive the promise": ("failover-planned", f"PUT osaka {RECORD}", "kill-before", True),
+    "on neither side": ("failover-planned", f"PUT tokyo {RECORD}", "kill-before", False),
 }
 
 

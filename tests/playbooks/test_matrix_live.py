@@ -248,17 +248,22 @@ class Writes:
         return (json.loads(line) for line in whole.splitlines())
 
 
+STARTING = 0.3
+"""Seconds in which no playbook has sent anything yet: what the logs still get comes from a run that is dead."""
+
+
 def kill_chain(operator: Operator, playbook: str, dice: random.Random, *arguments: str, **variables: Any) -> int:
     """Run, kill after one to three writes, run again, ... until a run ends by itself, which it must do well. Returns how many were killed."""
     killed = 0
     while True:
-        writes, wanted, seen = Writes(operator.lab), dice.randint(1, MOST_WRITES), 0
         playing = operator.begin(playbook, *arguments, **variables)
+        time.sleep(STARTING)
+        writes, wanted, seen = Writes(operator.lab), dice.randint(1, MOST_WRITES), 0
         while playing.process.poll() is None and seen < wanted:
             seen += writes.new()
             time.sleep(0.002)
         if playing.process.poll() is None:
-            playing.kill()
+            playing.kill_all()
             killed += 1
             assert killed < 60, "it comes no further"
             continue

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -92,12 +93,35 @@ class Playing:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def kill_all(self) -> None:
+        """SIGKILL to it and to its workers at once, as the end of their container or host would: nothing is sent any more."""
+        doomed = [self.process.pid, *descendants(self.process.pid)]
+        for pid in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
     def wait(self) -> Played:
         """Its end."""
         self.process.wait(PATIENCE)
         connects = self.tap / "connects"
         ports = {int(line.split()[1]) for line in connects.read_text(encoding="utf-8").splitlines()} if connects.exists() else set()
         return Played(self.process.returncode, self.text, ports, self.operator.new_runs(self.before))
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that this one begot, and theirs."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(entry.parent.name))
+    found, waiting = [], [pid]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        found += children
+        waiting += children
+    return found
 
 
 class Operator:

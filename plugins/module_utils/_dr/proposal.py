@@ -33,6 +33,8 @@ def proposals(state: State, record: Mapping[str, Any]) -> tuple[Proposal, ...]:
     """The verbs that lead on, the one that leads towards ``protected`` first. None where nothing is to be done, or where only a system's return helps."""
     if state.storage is S.FAILING_OVER or (state.storage in SERVING_AT_DESTINATION and state.objects in (Objects.NONE, Objects.RESTORING, Objects.FAILED)):
         return ({**FAILOVER, "dr_mode": _begun(record)},)
+    if state.storage is S.FENCED and _decided(record):
+        return ({**FAILOVER, "dr_mode": _begun(record)}, LIFT)
     if state.storage in SERVING_AT_DESTINATION:
         return (REPROTECT,)
     held = (LIFT,) if _held(record) else ()
@@ -48,6 +50,15 @@ def _begun(record: Mapping[str, Any]) -> str:
     return str((record.get("run") or {}).get("mode") or Mode.UNPLANNED)
 
 
+def _decided(record: Mapping[str, Any]) -> bool:
+    """Whether an unplanned failover of this epoch was begun: from then on no fence is lifted. A planned one is undone by that."""
+    run = record.get("run") or {}
+    return run.get("verb") == str(Verb.FAILOVER) and run.get("epoch") == record.get("epoch") and run.get("mode") == str(Mode.UNPLANNED)
+
+
 def _held(record: Mapping[str, Any]) -> bool:
     """Whether a fence, a part of one, or a planned promotion that was not decided still holds the side that serves."""
-    return any((record.get(key) or {}).get("epoch") == record.get("epoch") for key in ("proof", "replicas", "planned"))
+    proof = record.get("proof") or {}
+    if proof and proof.get("epoch") == record.get("epoch") and proof.get("site") == record.get("active_site", proof.get("site")):
+        return True
+    return any((record.get(key) or {}).get("epoch") == record.get("epoch") for key in ("replicas", "planned") if record.get(key))

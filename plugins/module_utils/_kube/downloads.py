@@ -55,9 +55,24 @@ def download(client: KubeClient, ark: ArkAccess, kind: str, name: str, fetch: Fe
     except BaseException:
         _forget(client, path)
         raise
-    _forgotten, data = client.together([lambda: _forget(client, path), lambda: _fetch(client, url, kind, name, fetch)])
+    try:
+        _forgotten, data = client.together([lambda: _forget(client, path), lambda: _fetch(client, url, kind, name, fetch)])
+    except Unreachable as error:
+        error.advice = _trouble(client, ark) or error.advice
+        raise
     found: bytes = data
     return found
+
+
+def _trouble(client: KubeClient, ark: ArkAccess) -> str:
+    """What the server says of its location where that is not well either: then it is not this host's way to the store that is wrong."""
+    status: dict[str, Any] = {}
+    with contextlib.suppress(KubedrError):
+        status = (client.get(ark.path("backupstoragelocations", ark.storage_location)) or {}).get("status") or {} if ark.dialect.has_location else {}
+    if status.get("phase") in (None, "", "Available"):
+        return ""
+    words = f": {str(status['message'])[:300]}" if status.get("message") else ""
+    return f"location {ark.storage_location} is {status['phase']} to {ark.dialect.product} as well{words}. Bring the object store back, and run again."
 
 
 def _forget(client: KubeClient, path: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from .._dr.config import GroupConfig, SiteConfig
@@ -47,25 +48,29 @@ class Side:
     _ontap: OntapClient | None = field(default=None, repr=False)
     _kube: KubeClient | None = field(default=None, repr=False)
     _records: dict[str, RecordStore] = field(default_factory=dict, repr=False)
+    _opening: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Looks side by side ask for the same client: two of them would each know only half of what the system told, its time for one."""
 
     @property
     def ontap(self) -> OntapClient:
         """This site's ONTAP cluster."""
-        if self._ontap is None:
-            transport = self.env.open_ontap(ontap_access(self.config.name, self.config.ontap))
-            self._ontap = OntapClient(
-                transport, self.env.clock, f"ONTAP {self.config.name}", self.answer, retries=self.retries, check_mode=self.env.check_mode,
-                together=self.env.together,
-            )
-        return self._ontap
+        with self._opening:
+            if self._ontap is None:
+                transport = self.env.open_ontap(ontap_access(self.config.name, self.config.ontap))
+                self._ontap = OntapClient(
+                    transport, self.env.clock, f"ONTAP {self.config.name}", self.answer, retries=self.retries, check_mode=self.env.check_mode,
+                    together=self.env.together,
+                )
+            return self._ontap
 
     @property
     def kube(self) -> KubeClient:
         """This site's Kubernetes cluster."""
-        if self._kube is None:
-            transport = self.env.open_kube(kube_access(self.config.name, self.config.kubernetes))
-            self._kube = KubeClient(transport, self.env.clock, f"Kubernetes {self.config.name}", self.answer, self.retries, together=self.env.together)
-        return self._kube
+        with self._opening:
+            if self._kube is None:
+                transport = self.env.open_kube(kube_access(self.config.name, self.config.kubernetes))
+                self._kube = KubeClient(transport, self.env.clock, f"Kubernetes {self.config.name}", self.answer, self.retries, together=self.env.together)
+            return self._kube
 
     @property
     def ark(self) -> ArkAccess:

@@ -131,7 +131,7 @@ def _end_schedule(run: Run) -> None:
     held = (record.get("held_schedule") or {}) if not run.env.check_mode else {}
     if held:
         put_back(run, held)
-    if not run.env.check_mode and (name or held):
+    if not run.env.check_mode and not _forgotten(run):
         run.update(run.destination, _forget)
         run.mirror(must=False)
 
@@ -146,9 +146,9 @@ def _forget(record: dict[str, Any]) -> None:
 
 
 def _forgotten(run: Run) -> bool:
-    """Whether a failback came to its last step: one that was killed before it has leftovers to clear."""
-    record = run.destination.records(run.config).read()[0] or {}
-    return not any(record.get(key) for key in OF_THE_WAY_HOME)
+    """Whether a failback came to its last step, on both sides: one that was killed before it has leftovers to clear."""
+    records = [side.records(run.config).read()[0] or {} for side in (run.destination, run.source)]
+    return not any(record.get(key) for record in records for key in OF_THE_WAY_HOME)
 
 
 def put_back(run: Run, held: Mapping[str, Any]) -> None:

@@ -111,3 +111,13 @@ def test_fence_is_not_advised_where_it_would_stop_the_side_that_serves(world: Wo
     (line,) = status(world)["guard"]
     assert line.startswith("workloads of app1 are up at osaka")
     assert "by hand" in line
+
+
+def test_the_verb_that_leads_on_is_proposed() -> None:
+    world = World(PocketLab(frozen=made(unfenced)))
+    assert status(world)["proposals"] == [{"verb": "reprotect"}]
+    world.pocket.start("tokyo")
+    world.pocket.run(5)
+    assert status(world)["proposals"] == [{"verb": "fence"}]
+    world.fence()
+    assert status(world)["proposals"] == [{"verb": "reprotect"}]

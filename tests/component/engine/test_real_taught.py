@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
+import threading
 
 import pytest
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.config import parse_group
+from ansible_collections.kubedr.ontap.plugins.module_utils._env import at_once
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import WaitTimeout
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failover
+from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.connect import Side
 from ansible_collections.kubedr.ontap.tests.support.drivers import reprotect_tasks
+from ansible_collections.kubedr.ontap.tests.support.pocket import pocket_env
 
 from kubedr_lab.messages import Request
 
@@ -44,3 +51,18 @@ def test_what_blocks_the_clearing_of_a_namespace_is_named(world: World) -> None:
 ])
 def test_a_clock_that_runs_ahead_gives_no_recovery_point_of_less_than_nothing(begin: str | None, end: str, age: float | None) -> None:
     assert failover._age(begin, end) == age
+
+
+@pytest.mark.parametrize("system", ["kube", "ontap"])
+def test_threads_that_ask_a_side_at_the_same_time_share_one_client(world: World, system: str) -> None:
+    """A client remembers its server's clock: of two clients, the one that is asked for it may never have had an answer."""
+    made = threading.Barrier(2, timeout=2)
+
+    def opened(access: object) -> object:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            made.wait()
+        return object()
+
+    env = dataclasses.replace(pocket_env(world.pocket), open_kube=opened, open_ontap=opened)
+    side = Side(parse_group(world.group()).source, env, 10.0, 0)
+    assert len({id(client) for client in at_once([lambda: getattr(side, system)] * 2)}) == 1

@@ -43,3 +43,18 @@ def test_what_a_fence_holds_is_lifted(key: str) -> None:
     assert proposals(protected, {"epoch": 3, key: {"epoch": 3}}) == (LIFT,)
     assert proposals(degraded, {"epoch": 3, key: {"epoch": 3}}) == (LIFT, SETUP)
     assert proposals(protected, {"epoch": 3, key: {"epoch": 1}}) == ()
+
+
+def test_a_fence_of_the_side_that_was_left_stays() -> None:
+    state = State(Storage.PROTECTED, Objects.VERIFIED, "source", "")
+    record = {"epoch": 3, "active_site": "tokyo", "proof": {"epoch": 3, "site": "osaka"}}
+    assert proposals(state, record) == ()
+    assert proposals(state, {**record, "proof": {"epoch": 3, "site": "tokyo"}}) == (LIFT,)
+
+
+def test_no_fence_is_lifted_once_a_failover_was_decided() -> None:
+    state = State(Storage.FENCED, Objects.NONE, "", "")
+    begun = {"epoch": 2, "run": {"verb": "failover", "mode": "unplanned", "epoch": 2}}
+    assert proposals(state, begun)[0] == {"verb": "failover", "dr_mode": "unplanned"}
+    assert proposals(state, {"epoch": 2, "run": {"verb": "failover", "mode": "unplanned", "epoch": 1}})[0] == LIFT
+    assert proposals(state, {"epoch": 2, "run": {"verb": "failover", "mode": "planned", "epoch": 2}})[0] == LIFT

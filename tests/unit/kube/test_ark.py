@@ -287,6 +287,19 @@ def test_an_object_store_out_of_reach_is_named_without_its_secret(client: KubeCl
     assert not [path for path in api.objects if "downloadrequests" in path]
 
 
+def test_a_store_that_the_server_cannot_reach_either_is_told_as_such(client: KubeClient, api: FakeApi, velero: ArkAccess) -> None:
+    def refuse(url: str, timeout: float) -> bytes:
+        raise Unreachable("connection refused")
+
+    signs(api, velero)
+    api.objects[velero.path("backupstoragelocations", "default")] = {
+        "metadata": {"name": "default"}, "status": {"phase": "Unavailable", "message": "dial tcp: connection refused"},
+    }
+    with pytest.raises(Unreachable, match="location default is Unavailable to Velero as well: dial tcp: connection refused") as caught:
+        download(client, velero, "BackupContents", "b1", refuse)
+    assert "publicUrl" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("code", "kind", "words"), [(404, NotFound, "no such file"), (403, ApiError, "refused the signed URL"), (503, ApiError, "refused")])
 def test_an_object_store_that_refuses(client: KubeClient, api: FakeApi, velero: ArkAccess, code: int, kind: type[Exception], words: str) -> None:
     def refuse(url: str, timeout: float) -> bytes:

@@ -170,7 +170,7 @@ def test_status_objects_become_typed_errors(code: int, kind: type[KubedrError]) 
 
 @pytest.mark.parametrize("text", [
     "exceeded quota: pods", "namespace app1 is being terminated", 'admission webhook "guard.example.com" denied the request: no',
-    "ValidatingAdmissionPolicy 'house' with binding 'house' denied request: no", 'pods "web" is forbidden: violates PodSecurity "restricted:latest": privileged',
+    "ValidatingAdmissionPolicy 'house' with binding 'house' denied request: no", 'pods "web" is forbidden: violates PodSecurity "restricted:latest": no',
 ])
 def test_a_full_quota_is_no_matter_of_rights(text: str) -> None:
     assert error_from(status(403, "Forbidden", text), "", "").__class__ is ApiError
