@@ -44,11 +44,10 @@ class RecordStore:
         """What was read or written here last, without asking again."""
         return self._parse(self._last)[0]
 
-    def update(self, change: Callable[[dict[str, Any]], dict[str, Any]], *, known: bool = False) -> dict[str, Any]:
+    def update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         """Apply ``change`` to what stands there ({} when nothing does) and store it; returns what is stored.
-
-        Args:
-            known: begin from what this store read or wrote last. Where somebody changed it since, the version tells, and it is read and applied again.
+ It begins
+        from what this store read or wrote last; where somebody changed it since, the version tells, and it is read and applied again.
 
         ``change`` is pure and may be called several times: again on the newer record when somebody else was faster. What it raises goes through. Nothing is
         written when it changes nothing. A write whose answer was lost is looked for before it is sent again.
@@ -57,7 +56,7 @@ class RecordStore:
             Conflict: others changed it at every try.
         """
         failures, conflicts = 0, 0
-        record, live, wanted = self._begin(change) if known and self._last is not None else self._anew(change)
+        record, live, wanted = self._begin(change) if self._last is not None else self._anew(change)
         while record != wanted:
             try:
                 self._last = self._write(wanted, live)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .._clock import poll
+from .._clock import CLOSE_GROWTH, poll
 from .._errors import AnswerLost, ApiError, Conflict, JobFailed, KubedrError, Unreachable, WaitTimeout
 from .client import RETRIES, Answer, OntapClient, pause_before_retry, retryable
 from .parse import plain
@@ -96,7 +96,10 @@ def _perform(client: OntapClient, act: Act[T], deadline: float) -> tuple[T, bool
             return seen, changed
         left = max(end - client.clock.monotonic(), 0.0)
         if not act.stepwise or left <= STEP_SECONDS:
-            found = poll(client.clock, act.read, act.done, timeout=left, what=act.name, system=client.system, describe=act.describe, on_look=act.on_look)
+            found = poll(
+                client.clock, act.read, act.done, timeout=left, what=act.name, system=client.system, describe=act.describe, on_look=act.on_look,
+                growth=CLOSE_GROWTH,
+            )
             return found, changed
         before = seen if sent else None
         seen = _watch(client, act, STEP_SECONDS, lambda now, before=before: before is not None and now != before)  # type: ignore[misc]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .._dr.seen import NoAnswer
@@ -97,7 +98,8 @@ def _name_raisers(run: Run) -> None:
 
 def scale_all(run: Run, side: Side, counts: Mapping[str, int]) -> dict[str, int]:
     """Each workload to its count; what was seen afterwards."""
-    return {name: workloads.scale(side.kube, workloads.WorkloadRef.parse(name), count, note=True)[0].replicas for name, count in counts.items()}
+    asks = [partial(workloads.scale, side.kube, workloads.WorkloadRef.parse(name), count, note=True) for name, count in counts.items()]
+    return {name: workload.replicas for name, (workload, _changed) in zip(counts, run.env.together(asks), strict=True)}
 
 
 def _record_replicas(run: Run, sides: list[Side], running: Mapping[str, int]) -> dict[str, int]:

@@ -37,7 +37,7 @@ def finish(run: Run, state: State, *, both: bool) -> None:
                 record.pop("planned")
 
         run.let_go(run.destination)
-        run.update(run.destination, change, known=True)
+        run.update(run.destination, change)
         if both:
             run.mirror(must=False)
     if both:

@@ -9,6 +9,7 @@ No volume is ever deleted: its PersistentVolume is Retain, and was seen to be, b
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .._clock import poll
@@ -84,10 +85,8 @@ def _of_others(run: Run, side: Side, namespaces: list[str]) -> list[str]:
 
 
 def _retain(side: Side, names: list[str]) -> tuple[dict[str, str], bool]:
-    changed, seen = False, {}
-    for name in names:
-        live, did = volumes.retain(side.kube, name)
-        changed, seen[name] = changed or did, volumes.policy_of(live)
+    found = side.env.together([partial(volumes.retain, side.kube, name) for name in names])
+    changed, seen = any(did for _live, did in found), {name: volumes.policy_of(live) for name, (live, _did) in zip(names, found, strict=True)}
     wrong = [name for name, policy in seen.items() if policy != "Retain"]
     if wrong:
         raise Refused(
@@ -132,14 +131,21 @@ def _clear(run: Run, side: Side, namespaces: list[str], names: list[str]) -> dic
             f"{error.message}; finalizers hold {', '.join(held[:5])}", system=kube.system, operation=error.operation, obj=run.config.name, seen=held,
             advice="Let the controller of each do its work, or take the finalizer away, and run again.",
         ) from error
-    for name in names:
-        live = volumes.read_pv(kube, name)
-        if live is None:
-            continue
-        if volumes.policy_of(live) != "Retain":
-            raise KubedrError(
-                f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name,
-                advice="It was left alone. Run it again.",
-            )
-        kube.delete(f"{volumes.PVS}/{name}")
+    side.env.together([partial(_delete, kube, name) for name in names])
+    poll(
+        kube.clock, lambda: [name for name in names if volumes.read_pv(kube, name) is not None], lambda seen: not seen, timeout=run.config.timeouts["scale"],
+        what="wait until the PersistentVolumes are gone", system=kube.system,
+    )
     return {"namespaces": namespaces, "volumes": names}
+
+
+def _delete(kube: KubeClient, name: str) -> None:
+    """One PersistentVolume, Retain and seen to be: its data stays."""
+    live = volumes.read_pv(kube, name)
+    if live is None:
+        return
+    if volumes.policy_of(live) != "Retain":
+        raise KubedrError(
+            f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name, advice="It was left alone. Run it again.",
+        )
+    kube.delete(f"{volumes.PVS}/{name}")

@@ -104,7 +104,7 @@ def mark(run: Run, **facts: Any) -> None:
     def change(record: dict[str, Any]) -> None:
         record["objects"] = {**(record.get("objects") or {}), "epoch": record["epoch"], "side": run.config.role, **facts}
 
-    run.update(run.destination, change, known=True)
+    run.update(run.destination, change)
 
 
 def prepare(run: Run, view: View) -> None:
@@ -307,7 +307,7 @@ def _restore_name(run: Run, view: View, attempt: int) -> str:
 def _one_restore(run: Run, view: View, attempt: int, spec: dict[str, Any], *, fresh: bool) -> restores.RestoreResult:
     """The name is in the record before the Restore is made, so that a rerun finds its own. ``fresh``: no run used it before."""
     name = _restore_name(run, view, attempt)
-    run.update(run.destination, lambda record: record.update(restores={"epoch": record["epoch"], "attempt": attempt, "namespaces": name}), known=True)
+    run.update(run.destination, lambda record: record.update(restores={"epoch": record["epoch"], "attempt": attempt, "namespaces": name}))
 
     def look(seen: dict[str, Any]) -> None:
         run.renew(run.destination)

@@ -75,7 +75,7 @@ def break_off(run: Run, view: View) -> tuple[Any, bool]:
         if (found.get("broken") or {}).get("epoch") != found["epoch"]:
             found["broken"] = {"epoch": found["epoch"], **when}
 
-    opened, _noted = run.env.together([lambda: _rules_at_once(run, view), lambda: run.update(run.destination, note, known=True)])
+    opened, _noted = run.env.together([lambda: _rules_at_once(run, view), lambda: run.update(run.destination, note)])
     return {**_brief(broken), **opened}, True
 
 

@@ -19,7 +19,7 @@ from .._dr.words import Objects
 from .._errors import KubedrError, WaitTimeout
 from .._kube import volumes, workloads
 from .._kube.contents import BackupContents
-from . import dr_verify_core, objects
+from . import dr_verify_core, fence, objects
 from .walk import Run
 
 
@@ -50,7 +50,7 @@ def put_replicas(run: Run, view: View, held: BackupContents) -> None:
     if wanted:
         run.step(
             "replicas", wanted,
-            lambda: ({name: workloads.scale(kube, workloads.WorkloadRef.parse(name), count, note=True)[0].replicas for name, count in wanted.items()}, True),
+            lambda: (fence.scale_all(run, run.destination, wanted), True),
         )
 
 
@@ -118,7 +118,7 @@ def _conclude(run: Run, view: View, result: dict[str, Any]) -> dict[str, Any]:
         record["objects"] = {**(record.get("objects") or {}), "state": str(Objects.VERIFIED)}
         record["verified"] = {"epoch": record["epoch"], "backup": record["backup"]["name"], "restores": record.get("restores"), "at": instant(kube.server_time)}
 
-    run.step("verified", "record that it is verified", lambda: (run.update(run.destination, change, known=True)["verified"], True))
+    run.step("verified", "record that it is verified", lambda: (run.update(run.destination, change)["verified"], True))
     return {"verification": result}
 
 

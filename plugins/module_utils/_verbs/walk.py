@@ -121,12 +121,8 @@ class Run:
         self.diff["before"][name] = "not done" if before is None else before
         self.diff["after"][name] = asked
 
-    def update(self, side: Side, change: Change, *, known: bool = False) -> dict[str, Any]:
-        """Change the group's record on one side. ``change`` edits the dict in place and may run more than once.
-
-        Args:
-            known: begin from what this run read or wrote there last; whoever changed it since makes it be read again.
-        """
+    def update(self, side: Side, change: Change) -> dict[str, Any]:
+        """Change the group's record on one side. ``change`` edits the dict in place and may run more than once."""
 
         def edit(found: dict[str, Any]) -> dict[str, Any]:
             record = copy.deepcopy(found)
@@ -136,7 +132,7 @@ class Run:
             change(record)
             return record
 
-        return side.records(self.config).update(edit, known=known)
+        return side.records(self.config).update(edit)
 
     def commit(self, side: Side, change: Change, *, take: bool = False) -> dict[str, Any]:
         """Change the record where the lease is ours, and renew it, in one write: right before a write to ONTAP it stands for ``guard``.
@@ -164,7 +160,7 @@ class Run:
             change(record)
             record["lease"] = grant(self.owner, self._now(side))
 
-        found = self.update(side, guarded, known=True)
+        found = self.update(side, guarded)
         self._keep(side, 0.0)
         return found
 
@@ -178,7 +174,7 @@ class Run:
         Args:
             must: False where the way is forward whatever the other side does: its silence is then only told.
         """
-        here, _version = self.destination.records(self.config).read()
+        here = self.last_record(self.destination) or self.destination.records(self.config).read()[0]
 
         def change(record: dict[str, Any]) -> None:
             lease = record.get("lease")

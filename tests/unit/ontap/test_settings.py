@@ -74,7 +74,7 @@ def test_a_lif_that_differs_is_changed_where_it_differs() -> None:
 
 
 def test_a_lif_that_stays_down_is_not_done() -> None:
-    client = client_of(*[look(lif(state="down"))] * 9)
+    client = client_of(*[look(lif(state="down"))] * 20)
     with pytest.raises(WaitTimeout) as caught:
         network.ensure_intercluster_lif(client, WANTED, 3)
     assert caught.value.seen["state"] == "down"

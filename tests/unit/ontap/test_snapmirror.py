@@ -239,7 +239,7 @@ def test_initialize_after_an_old_failure_begins_anew() -> None:
 
 def test_initialize_does_not_watch_an_unhealthy_mirror_for_hours() -> None:
     ill = {"healthy": False, "unhealthy_reason": [{"code": "6621444", "message": "late"}]}
-    client = client_of(*[seen("snapmirrored", **ill)] * 40)
+    client = client_of(*[seen("snapmirrored", **ill)] * 90)
     with pytest.raises(WaitTimeout, match="late"):
         snapmirror.initialize(client, rel("snapmirrored", **ill), 3600)
     assert client.clock.monotonic() <= 31
