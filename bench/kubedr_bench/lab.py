@@ -19,6 +19,7 @@ from typing import Any
 
 from kubernetes import client as kube_client
 from kubernetes import config as kube_config
+from urllib3.exceptions import HTTPError
 
 SYNC_PATIENCE = 150.0
 """Seconds; a Velero server looks for new backups of other clusters once a minute."""
@@ -128,4 +129,19 @@ class Bench:
     def events(self) -> list[dict[str, Any]]:
         """The surviving site's log."""
         found: list[dict[str, Any]] = self.lab("log", "osaka")
+        return found
+
+    def both_events(self) -> list[dict[str, Any]]:
+        """The logs of both sites."""
+        return [event for site in ("tokyo", "osaka") for event in self.lab("log", site)]
+
+    def backups_seen(self) -> dict[str, list[float]]:
+        """When each cluster that answers made its object of each backup, in epoch seconds, by name."""
+        found: dict[str, list[float]] = {}
+        for site in ("tokyo", "osaka"):
+            api = kube_client.CustomObjectsApi(kube_config.new_client_from_config(str(self.folder / f"{site}.kubeconfig")))
+            with suppress(HTTPError):
+                for item in api.list_namespaced_custom_object("velero.io", "v1", "velero", "backups")["items"]:
+                    at = datetime.fromisoformat(item["metadata"]["creationTimestamp"].replace("Z", "+00:00")).timestamp()
+                    found.setdefault(item["metadata"]["name"], []).append(at)
         return found

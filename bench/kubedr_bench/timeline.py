@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 PROMOTION = ("quiesce", "break", "svm_start")
 RESTORE = "restore"
+WRITES = 6
+"""Writes of a failover that must follow one another and be answered: pause, break, a rule made, a rule deleted, start, the Restore."""
+OUR_OWN = ("/configmaps/kubedr-", "/downloadrequests", "/selfsubjectaccessreviews")
+"""Paths of writes that only the collection needs, for its record and its reads."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,34 @@ def critical_path(found: Sequence[Operation], svms: Mapping[str, str]) -> float:
     for group in sorted(svms, key=lambda group: restores[group].started):
         queue = max(queue, done[group]) + restores[group].seconds
     return queue
+
+
+def answer_seconds(events: Iterable[Mapping[str, Any]], begin: float, end: float) -> float:
+    """How long a system takes to answer the plainest request: the median of the reads of this window, 0 where there is none."""
+    reads = [
+        float(event["ms"]) / 1000 for event in events
+        if event["event"] == "request" and event.get("via") == "api" and event.get("method") == "GET" and begin <= epoch(event["time"]) <= end
+    ]
+    return median(reads) if reads else 0.0
+
+
+def at_work(events: Iterable[Mapping[str, Any]], begin: float, end: float, waits: Iterable[tuple[float, float]] = ()) -> float:
+    """Seconds of this window in which a system was at work for one run of one group: at an operation, or at a write, with the job that it waits for.
+
+    A lower bound of what the verb must take: what overlaps counts once, and reads not at all.
+
+    Args:
+        waits: further spans in which nothing but a system could go on, such as from a backup's end until the other cluster shows it.
+    """
+    spans = list(waits)
+    for event in events:
+        if event["event"] == "operation" and not (event["operation"] == "backup" and "/kubedr-" not in event["object"]):
+            spans.append((epoch(event["started"]), epoch(event["ended"])))
+        elif event["event"] == "request" and event.get("via") == "api" and event.get("method") not in ("GET", None):
+            if not any(part in event["path"] for part in OUR_OWN):
+                first = epoch(event["time"])
+                spans.append((first, first + float(event["ms"]) / 1000))
+    return covered((max(first, begin), min(last, end)) for first, last in spans if last > begin and first < end)
 
 
 def _the_one(found: Sequence[Operation], name: str, part: str) -> Operation:

@@ -44,7 +44,7 @@ def grant(lab: RealLab, site: str, right: Right) -> None:
     for role in shipped():
         rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
         if any(verb in held["verbs"] and resource in held["resources"] and group in held["apiGroups"] for held in role["rules"]):
-            set_rules(lab, site, role, [*lab.get(site, path_of(role))["rules"], rule])
+            set_rules(lab, site, role, [*(lab.get(site, path_of(role))["rules"] or []), rule])
             return
     pytest.fail(f"a verb asks for a right that is not shipped: {right}")
 

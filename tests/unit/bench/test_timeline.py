@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from kubedr_bench.timeline import Operation, causes, covered, critical_path, gaps, operations
+from kubedr_bench.timeline import Operation, answer_seconds, at_work, causes, covered, critical_path, gaps, operations
 
 BEGIN = datetime(2026, 1, 31, 3, 0, tzinfo=UTC).timestamp()
 
@@ -104,3 +104,23 @@ def test_causes_of_nothing_is_an_error() -> None:
 )
 def test_covered_counts_nothing_twice(spans: list[tuple[float, float]], seconds: float) -> None:
     assert covered(spans) == pytest.approx(seconds)
+
+
+def asked(method: str, path: str, started: float, ms: float, via: str = "api") -> dict[str, Any]:
+    return {**request(started, ms, via), "method": method, "path": path}
+
+
+def test_what_overlaps_counts_once_and_reads_and_our_own_writes_not_at_all() -> None:
+    events = [
+        operation("transfer", "svm_app1_dr", 10, 20), asked("PATCH", "/api/svm/svms/1", 15, 10_000), asked("GET", "/api/svm/svms", 40, 50),
+        asked("PUT", "/api/v1/namespaces/velero/configmaps/kubedr-app1", 50, 50), asked("POST", "/apis/x/downloadrequests", 51, 50),
+        asked("POST", "/api/snapmirror/relationships", 60, 2000, via="peer"), operation("backup", "velero/k8sbackup-1", 70, 80),
+        operation("backup", "velero/kubedr-app1-e2-1", 100, 110),
+    ]
+    assert at_work(events, BEGIN, BEGIN + 105, [(BEGIN + 90, BEGIN + 101)]) == pytest.approx(15 + 15)
+
+
+def test_an_answer_takes_as_long_as_the_median_read() -> None:
+    events = [asked("GET", "/a", 1, 50), asked("GET", "/b", 2, 52), asked("GET", "/c", 3, 500), asked("PATCH", "/d", 3, 9000)]
+    assert answer_seconds(events, BEGIN, BEGIN + 10) == pytest.approx(0.052)
+    assert answer_seconds(events, BEGIN + 50, BEGIN + 60) == 0.0
