@@ -112,11 +112,14 @@ def at_work(events: Iterable[Mapping[str, Any]], begin: float, end: float, waits
     for event in events:
         if event["event"] == "operation" and not (event["operation"] == "backup" and "/kubedr-" not in event["object"]):
             spans.append((epoch(event["started"]), epoch(event["ended"])))
-        elif event["event"] == "request" and event.get("via") == "api" and event.get("method") not in ("GET", None):
-            if not any(part in event["path"] for part in OUR_OWN):
-                first = epoch(event["time"])
-                spans.append((first, first + float(event["ms"]) / 1000))
+        elif _a_systems_write(event):
+            spans.append((epoch(event["time"]), epoch(event["time"]) + float(event["ms"]) / 1000))
     return covered((max(first, begin), min(last, end)) for first, last in spans if last > begin and first < end)
+
+
+def _a_systems_write(event: Mapping[str, Any]) -> bool:
+    written = event["event"] == "request" and event.get("via") == "api" and event.get("method") not in ("GET", None)
+    return written and not any(part in event["path"] for part in OUR_OWN)
 
 
 def _the_one(found: Sequence[Operation], name: str, part: str) -> Operation:
