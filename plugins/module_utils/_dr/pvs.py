@@ -214,8 +214,11 @@ def _trident(backup: Objects, csi: Manifest, svm: SvmView) -> tuple[str, str, bo
     if svm_name and svm.names:
         on_svm = svm_name in svm.names
         return TRIDENT, target, on_svm, volume if on_svm else None, f"its Trident backend is on SVM {svm_name}"
-    if server and svm.addresses:
+    if server and svm.addresses and internal not in svm.volumes:
         return TRIDENT, target, False, None, f"{server} is no address of the SVM"
+    if server and svm.addresses:
+        # Trident names a volume after its claim's uid: one of that name is this one, whatever LIF was made since set-up.
+        return TRIDENT, target, True, internal, f"{server} is no address of the SVM, but its volume {internal} is there"
     return TRIDENT, target, True, volume, "the backup does not tell which SVM it lies on"
 
 

@@ -46,6 +46,12 @@ def test_nfs_and_others(source: Manifest, on_svm: bool, volume: str | None) -> N
     assert (found.on_svm, found.volume) == (on_svm, volume)
 
 
+def test_a_trident_volume_behind_an_unknown_address_lies_elsewhere_only_if_none_of_its_name_is_here() -> None:
+    behind = {"tridentvolumes": [trident_volume("pv1", server="192.168.1.1")]}
+    assert one(trident("pv1"), **behind).volume == "trident_pvc_1"
+    assert not one(trident("pv1"), SvmView({"root": "/"}, SVM.addresses, SVM.names), **behind).on_svm
+
+
 def test_a_volume_that_is_not_mounted_is_known_by_its_name() -> None:
     svm = SvmView({"root": "/", "data": ""}, frozenset({"10.0.0.10"}))
     assert one(nfs("/data/x"), svm).volume == "data"
@@ -62,7 +68,8 @@ def test_a_server_name_is_the_svm_if_any_of_its_paths_lead_there() -> None:
     ("record", "backend", "on_svm", "volume"),
     [
         (trident_volume("pv1"), None, True, "trident_pvc_1"), (trident_volume("pv1", "/trident_new"), None, True, None),
-        (trident_volume("pv1", server="192.168.1.1"), None, False, None),
+        (trident_volume("pv1", server="192.168.1.1"), None, True, "trident_pvc_1"),
+        (trident_volume("pv1", server="192.168.1.1"), trident_backend("tbe-1", "backend-1", "svm_app2"), False, None),
         (trident_volume("pv1", server=""), trident_backend("tbe-1", "backend-1", "svm_app1"), True, "trident_pvc_1"),
         (trident_volume("pv1", server=""), trident_backend("tbe-1", "backend-1", "svm_app2"), False, None),
         (None, trident_backend("tbe-1", "backend-1", "svm_app1"), True, "trident_pvc_1"), (None, None, True, "trident_pvc_1"),
