@@ -99,6 +99,7 @@ class Verification:
 def verify(
     client: KubeClient, backup: Objects, namespaces: Sequence[str], *, volumes: Iterable[ClaimVolume] = (), also: Iterable[Key] = (),
     context: Context | None = None, writable: Collection[str] | None = None, label_selector: str = "", left_out: Collection[str] = (),
+    between: Callable[[], None] = lambda: None,
 ) -> Verification:
     """Compare what the backup holds of the group with what stands on the cluster.
 
@@ -108,6 +109,7 @@ def verify(
         context: what the collection changed on purpose.
         writable: names of the SVM's volumes that are online and read-write; None where that is not known.
         left_out: ``namespace/claim`` of claims that were left out on purpose: not compared, and not checked.
+        between: called between a few kinds and the next, so that a long comparison can keep a lease alive.
     """
     chosen = {(found.namespace, found.claim) for found in group_volumes(backup, namespaces, SvmView({}), label_selector)} if label_selector else None
     claims = [
@@ -124,6 +126,7 @@ def verify(
     kinds = sorted({*wanted, "pods"})
     for begin in range(0, len(kinds), KINDS_AT_ONCE):
         some = kinds[begin : begin + KINDS_AT_ONCE]
+        between()
         asks = [(kind, ask) for kind in some for ask in _live(client, served.get(kind), kind, wanted.get(kind, set()), namespaces)]
         found = list(zip(asks, client.together([ask for _kind, ask in asks]), strict=True))
         for kind in some:

@@ -146,6 +146,7 @@ def _delete(kube: KubeClient, name: str) -> None:
         return
     if volumes.policy_of(live) != "Retain":
         raise KubedrError(
-            f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name, advice="It was left alone. Run it again.",
+            f"PersistentVolume {name} is no longer Retain", system=kube.system, operation="clear leftovers", obj=name,
+            advice="It was left alone. Run it again.",
         )
     kube.delete(f"{volumes.PVS}/{name}")

@@ -67,6 +67,7 @@ def verification(run: Run, view: View, backup: str, held: BackupContents | None 
         kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(wanted_replicas(run, view, held)),
         writable=[volume.name for volume in view.storage.volumes if volume.type == "rw" and volume.state == "online"], label_selector=run.config.label_selector,
         left_out=[f"{volume.namespace}/{volume.claim}" for volume in found if not volume.meets_data],
+        between=run.renew_all,
     )
 
 
