@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from .clock import LANDING
 from .controllers import api as kinds
 from .controllers import pods, trident
 from .controllers.api import Api, Kind, KubeRefused, key, meta
@@ -156,12 +157,12 @@ class Acknowledgement:
     reason: str = ""
 
 
-async def write_once(group: str, n: int, kube: KubePort, reach: Reach, now: float) -> dict[str, Acknowledgement]:
+async def write_once(group: str, n: int, kube: KubePort, reach: Reach, now: float | None = None) -> dict[str, Acknowledgement]:
     """Append record ``n`` to every ONTAP volume that a ready pod of the group mounts, through one pod per volume.
 
     Args:
         reach: the data planes, those of the site of ``kube`` first.
-        now: lab time, epoch seconds; the record's time.
+        now: lab time, epoch seconds; the record's time. Default: when the file server stores it.
 
     Returns:
         PV name to acknowledgement. Empty where no pod is ready or the API server refuses.
@@ -193,9 +194,9 @@ def acknowledgement(answer: Obj, volume: str, pod: str) -> Acknowledgement:
     return Acknowledgement(str(answer.get("volume") or volume), str(answer.get("svm") or ""), pod, ok, reason)
 
 
-def record_line(n: int, at: float) -> bytes:
-    """One record as it lies in a volume: a line of JSON, its time in UTC with milliseconds."""
-    when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def record_line(n: int, at: float | None) -> bytes:
+    """One record as it lies in a volume: a line of JSON, its time in UTC with milliseconds; without one the file server puts in its own."""
+    when = LANDING if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps({"n": n, "at": when}).encode() + b"\n"
 
 

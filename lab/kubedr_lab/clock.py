@@ -10,6 +10,8 @@ from typing import Protocol
 
 START = 1782864000.0
 """2026-07-01T00:00:00Z, where a virtual clock begins unless told otherwise."""
+LANDING = "@landing@"
+"""In what a client appends to a file: the time at which the file server stores it, as a file's mtime. A client's own clock is earlier by the way there."""
 
 
 class Clock(Protocol):

@@ -138,8 +138,8 @@ class KubeCalls:
         return {"pending": await app.pending(message["group"], self.port)}
 
     async def append(self, message: Obj) -> Obj:
-        """Record ``{n}`` of ``{group}`` at the time ``{at}`` through whichever pod is ready. Returns the acknowledgements by PV."""
-        done = await app.write_once(message["group"], message["n"], self.port, self._reach, message["at"])
+        """Record ``{n}`` of ``{group}``, dated ``{at}`` or when it is stored, through whichever pod is ready. Returns the acknowledgements by PV."""
+        done = await app.write_once(message["group"], message["n"], self.port, self._reach, message.get("at"))
         return {"volumes": {volume: asdict(answer) for volume, answer in done.items()}}
 
     async def backup(self, message: Obj) -> Obj:

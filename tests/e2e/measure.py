@@ -42,12 +42,12 @@ def verify(lab: Path, group: str, backup: str) -> dict[str, Any]:
         },
         "backup": backup,
     }
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     result = execute(dr_verify.run, params, system_env(Silent(), check_mode=False, diff=False))
-    took = time.monotonic() - began
+    took, own = time.monotonic() - began, time.process_time() - busy
     counts = (result.get("verification") or {}).get("kinds") or {}
     return {
-        "seconds": took, "failed": result.get("msg", "") if result.get("failed") else "", "kinds": len(counts),
+        "seconds": took, "own": own, "failed": result.get("msg", "") if result.get("failed") else "", "kinds": len(counts),
         "objects": sum(sum(by.values()) for by in counts.values()), "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

@@ -65,6 +65,15 @@ class RealLab(LiveLab):
         assert found, text
         return found.group(1)
 
+    def refused_for_loss(self, name: str, group: str) -> list[str]:
+        """Run a verb that would discard something: it is refused. Returns the options that accept exactly that."""
+        text = self.playbook(name, [group], status=2)
+        run = self.evidence(group, name)
+        assert run["result"] == "refused", text
+        token = run["loss"]["token"]
+        assert token in run["message"].splitlines()
+        return ["-e", json.dumps({"dr_accept_loss": {group: token}})]
+
     def get(self, site: str, path: str) -> dict[str, Any]:
         """One object or list; it must be there."""
         status, body = self.request(site, "kubernetes", "GET", path)

@@ -101,7 +101,7 @@ def test_the_circle_on_clusters_of_ones_own(own_lab: RealLab) -> None:
     assert {claim: lab.bound("osaka", "app1", claim)[0] for claim in CLAIMS} == dict.fromkeys(CLAIMS, "Bound")
     lab.run("start", "tokyo")
     lab.playbook("fence", ["app1"])
-    lab.playbook("reprotect", ["app1"])
+    lab.playbook("reprotect", ["app1"], *lab.refused_for_loss("reprotect", "app1"))
     lab.playbook("failback", ["app1"], "-e", "dr_mode=planned")
     assert lab.storage("app1") == "protected"
 

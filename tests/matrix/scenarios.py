@@ -240,6 +240,7 @@ ATTEMPTS = {
     "kube/*/metadata/labels/velero.io/backup-name": "as above",
     "kube/*/metadata/labels/ark-backup": "as above",
     "restores/*/spec/backupName": "as above",
+    "record/*/objects/prepared/restore_spec/backupName": "as above",
 }
 """What two planned promotions may differ in, beside what is allowed for all."""
 SCENARIOS: dict[str, Scenario] = {

@@ -248,17 +248,22 @@ class Writes:
         return (json.loads(line) for line in whole.splitlines())
 
 
+GRACE = 4
+"""After so many deaths one write more: a run takes its lease and its hold anew before it comes further than the one before it."""
 STARTING = 0.3
 """Seconds in which no playbook has sent anything yet: what the logs still get comes from a run that is dead."""
 
 
 def kill_chain(operator: Operator, playbook: str, dice: random.Random, *arguments: str, **variables: Any) -> int:
-    """Run, kill after one to three writes, run again, ... until a run ends by itself, which it must do well. Returns how many were killed."""
+    """Run, kill it with its workers after one to three writes, later some more, run again, ... until a run ends by itself, which it must do well.
+
+    Returns: how many were killed.
+    """
     killed = 0
     while True:
         playing = operator.begin(playbook, *arguments, **variables)
         time.sleep(STARTING)
-        writes, wanted, seen = Writes(operator.lab), dice.randint(1, MOST_WRITES), 0
+        writes, wanted, seen = Writes(operator.lab), dice.randint(1, MOST_WRITES + killed // GRACE), 0
         while playing.process.poll() is None and seen < wanted:
             seen += writes.new()
             time.sleep(0.002)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from ..clock import LANDING
 from .core import Core
 from .exports import lets_in
 from .tables import Record
@@ -64,11 +66,16 @@ def reach(core: Core, address: str, client: str, path: str, write: bool) -> tupl
     return svm, volume
 
 
+def _stamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 async def data(core: Core, message: dict[str, Any]) -> dict[str, Any]:
     """One request of a client.
 
     Args:
-        message: ``op`` probe, append or read; ``address`` of the LIF, ``client`` address, ``path``; ``data`` (text) for append.
+        message: ``op`` probe, append or read; ``address`` of the LIF, ``client`` address, ``path``; ``data`` (text) for append, in which LANDING
+            stands for the time of storing it.
 
     Returns:
         ``ok``; otherwise ``reason`` (see ``reach``) and ``message``. With ok: ``svm``, ``volume``, ``size`` in bytes, and ``data`` for read.
@@ -80,7 +87,7 @@ async def data(core: Core, message: dict[str, Any]) -> dict[str, Any]:
     except Unreachable as error:
         return {"ok": False, "reason": error.args[0], "message": error.args[1]}
     if op == "append":
-        core.contents.append(volume["uuid"], str(message["data"]).encode())
+        core.contents.append(volume["uuid"], str(message["data"]).replace(LANDING, _stamp(core.now())).encode())
         core.tables.flush()
     answer = {"ok": True, "reason": "", "svm": svm["name"], "volume": volume["name"], "size": core.contents.size(volume["uuid"])}
     return {**answer, "data": core.contents.read(volume["uuid"]).decode()} if op == "read" else answer

@@ -14,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-from ..clock import LabClock
 from ..settings import SITES
 from ..state import Folder, LabError
 from .client import call
@@ -29,7 +28,6 @@ def main(arguments: list[str]) -> None:
     """Write until killed."""
     folder, group = Folder(arguments[0]), arguments[1]
     lab = folder.load()
-    clock = LabClock(lab.settings.clock, lab.settings.origin)
     counter = folder.part_file(f"writer-{group}", "json")
     number = _last(counter)
     silent: dict[str, float] = {}
@@ -41,7 +39,7 @@ def main(arguments: list[str]) -> None:
             if time.monotonic() < silent.get(site, 0):
                 continue
             try:
-                answer = call(folder, lab.parts[f"{site}-kubernetes"], "append", {"group": group, "n": number, "at": clock.now()}, timeout=PATIENCE)
+                answer = call(folder, lab.parts[f"{site}-kubernetes"], "append", {"group": group, "n": number}, timeout=PATIENCE)
             except LabError:
                 silent[site] = time.monotonic() + AVOID
                 continue

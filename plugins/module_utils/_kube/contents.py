@@ -25,6 +25,8 @@ class ObjectKey(NamedTuple):
     namespace: str
     name: str
 
+BLOCK, USTAR = 512, b"ustar\x0000"
+
 
 class BackupContents:
     """A backup's objects, by key. Layout: ``resources/<plural[.group]>/{cluster|namespaces/NS}/NAME.json`` (velero pkg/archive)."""
@@ -50,13 +52,8 @@ class BackupContents:
     def from_bytes(cls, backup_name: str, packed: bytes, system: str = "") -> BackupContents:
         """From the stored ``.tar.gz``."""
         data = gunzip(packed, f"backup {backup_name}", system)
-        index: dict[ObjectKey, tuple[int, int]] = {}
         try:
-            with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-                for member in archive:
-                    key = _key(member.name) if member.isfile() else None
-                    if key:
-                        index[key] = (member.offset_data, member.size)
+            index = {key: (start, size) for name, start, size in _files(data) if (key := _key(name))}
         except (tarfile.TarError, EOFError) as error:
             raise ApiError(f"backup {backup_name} is damaged in the object store: {error}", system=system, operation="read backup", obj=backup_name) from error
         if any(start + size > len(data) for start, size in index.values()):
@@ -95,6 +92,35 @@ class BackupContents:
         except ValueError as error:
             raise ApiError(f"backup {self.backup} holds an unreadable object", operation="read backup", obj="/".join(part for part in key if part)) from error
         return manifest if isinstance(manifest, dict) else {}
+
+
+def _files(data: bytes) -> list[tuple[str, int, int]]:
+    """Name, offset and size of every file of an archive. The plain headers of which Velero's consist are read here, several times as fast as by tarfile."""
+    found = _plain_files(data)
+    if found is None:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            found = [(member.name, member.offset_data, member.size) for member in archive if member.isfile()]
+    return found
+
+
+def _plain_files(data: bytes) -> list[tuple[str, int, int]] | None:
+    """The same; None where a header is damaged, the end is missing, or one is not of the POSIX format of 1988 (ustar): longer names, links."""
+    found: list[tuple[str, int, int]] = []
+    at, end = 0, len(data)
+    while at + BLOCK <= end and data[at]:
+        head = data[at : at + BLOCK]
+        try:
+            size, checksum = int(head[124:136].rstrip(b"\0 ") or b"0", 8), int(head[148:156].rstrip(b"\0 "), 8)
+            name, prefix = head[:100].rstrip(b"\0").decode(), head[345:500].rstrip(b"\0").decode()
+        except ValueError:
+            return None
+        if head[257:265] != USTAR or head[156] not in b"05" or sum(head) - sum(head[148:156]) + 8 * 32 != checksum:
+            return None
+        at += BLOCK
+        if head[156:157] == b"0":
+            found.append((f"{prefix}/{name}" if prefix else name, at, size))
+        at += -(-size // BLOCK) * BLOCK
+    return found if at + BLOCK <= end else None
 
 
 def _key(path: str) -> ObjectKey | None:

@@ -248,6 +248,15 @@ def verify_phase(run: Run) -> dict[str, Any]:
 
 
 def _objects(run: Run, name: str, act: Any) -> dict[str, Any]:
+    try:
+        return _objects_step(run, name, act)
+    except KubedrError:
+        if not run.env.check_mode:  # promote may have taken the hold ahead: whatever fails since then gives it back
+            objects.give_hold_back(run)
+        raise
+
+
+def _objects_step(run: Run, name: str, act: Any) -> dict[str, Any]:
     _seen, view, _state = look(run, brief=True)
     step = next(step for step in FAILOVER if step.name == name)
     if step.done(view):

@@ -123,10 +123,11 @@ def prepared(run: Run, record: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def give_hold_back(run: Run) -> None:
-    """The read-only hold of a run that fails, unless a Restore of ours runs on: then the run that finds it ended gives it back."""
+    """The read-only hold of a run that fails, unless a Restore of ours runs on, or another run took over: then that one gives it back."""
     kube, ark = run.destination.kube, run.destination.ark
-    if not restores.unfinished(kube, ark, _restore_prefix(run)):
-        with suppress(KubedrError):
+    with suppress(KubedrError):
+        lease = (run.destination.records(run.config).read()[0] or {}).get("lease") or {}
+        if lease.get("run_id") == run.run_id and not restores.unfinished(kube, ark, _restore_prefix(run)):
             locations.release_hold(kube, ark, run.config.name)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -86,6 +87,15 @@ def test_the_application_is_ready_and_writes(world: World) -> None:
     asked = {"op": "read", "address": world.address, "client": "10.1.2.11", "path": "/app1_web"}
     content = run(world.ontap.data(asked))["data"].encode()
     assert app.summarise(content)["records"]["count"] == 1
+
+
+def test_a_record_is_dated_when_it_is_stored(world: World) -> None:
+    run(app.write_once("app1", 1, world.kube, Reach([world.ontap.data])))
+    world.settle(2.5)
+    run(app.write_once("app1", 2, world.kube, Reach([world.ontap.data])))
+    asked = {"op": "read", "address": world.address, "client": "10.1.2.11", "path": "/app1_web"}
+    (_one, first), (_two, second) = app.records(run(world.ontap.data(asked))["data"].encode())
+    assert (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds() == 2.5
 
 
 def test_a_stopped_svm_makes_the_pods_unready(world: World) -> None:

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
-from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import dr_state
 from ansible_collections.kubedr.ontap.tests.matrix.ends import entries
+from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import PocketKube, pocket_env
 
 from kubedr_lab.pocket import PocketLab
 
-from .conftest import World
+from .conftest import World, frozen
 from .test_circle import serving
 from .test_refusals import made, reprotected, unfenced
 
@@ -121,3 +123,18 @@ def test_the_verb_that_leads_on_is_proposed() -> None:
     assert status(world)["proposals"] == [{"verb": "fence"}]
     world.fence()
     assert status(world)["proposals"] == [{"verb": "reprotect"}]
+
+
+def test_a_failover_that_was_decided_and_not_broken_off_leads_on_by_itself() -> None:
+    """The mirror is whole and the source fenced, so a lifted fence would look like the way home; but it is refused from the decision on."""
+    world = World(PocketLab(frozen=frozen("velero", "full", False, 1)))
+    world.fence()
+    world.run(itertools.islice(drivers.failover_tasks(world.group()), 2))
+    seen = status(world)
+    assert seen["state"]["storage"] == "fenced"
+    with pytest.raises(Refused, match="a failover was begun"):
+        world.fence(how="lift")
+    assert seen["proposals"][0] == {"verb": "failover", "dr_mode": "unplanned"}
+    world.failover()
+    assert status(world)["proposals"] == [{"verb": "reprotect"}]
+    serving(world, "osaka")
