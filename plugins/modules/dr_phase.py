@@ -62,7 +62,7 @@ options:
     description: Token of exactly the loss that is accepted, or a dict of tokens by group.
   teardown_consent:
     type: raw
-    description: V(unprotect), the consent to end the protection, or a dict by group. Only for the verb V(teardown).
+    description: Consent for the verb V(teardown), or a dict by group. V(unprotect); with V(remove_svm) and the names of its data volumes the DR SVM goes too.
   ahead:
     type: bool
     default: false

@@ -65,9 +65,9 @@ def many(trunks: range, processes: int) -> int:
                 ran, bad, counts = ran + 1, bad + bool(broken), counts + happened
                 if broken:
                     print(f"seed {seed}: {'; '.join(broken)[:600]}", flush=True)
-            if ran % 50 == 0:
+            if ran % TWIGS == 0:
                 print(f"{ran} histories, {bad} broken, {time.monotonic() - began:.0f} s", flush=True)
-            if ran % 200 == 0:
+            if ran % (100 * TWIGS) == 0:
                 print("\n".join(table(counts)), flush=True)
     print("\n".join(table(counts)))
     print(f"{ran} histories, {bad} broke a law")

@@ -225,7 +225,7 @@ class History:
                     self.find(truths.at_rest(self.lab))
                     return self
             elif proposed:
-                self._accepting(self.proposed(proposed[0]))
+                self.accepting(self.proposed(proposed[0]))
             self.lab.run(LEASE)
         self.find([f"no way home: {state.storage}, {state.objects}, proposed {list(proposed)}; {self.last and self.last.error}"])
         return self
@@ -235,7 +235,7 @@ class History:
         """As an operator types it."""
         return Order(proposal["verb"], proposal.get("dr_mode", ""), {"fence": proposal["dr_fence"]} if "dr_fence" in proposal else {})
 
-    def _accepting(self, order: Order) -> None:
+    def accepting(self, order: Order) -> None:
         """Run it, and do what its refusal advises."""
         ended = self.order(order)
         if isinstance(ended.error, Refused) and ended.reason in LOSS:

@@ -17,13 +17,13 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._dr.loss import Loss
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.words import Objects, Storage
 from ansible_collections.kubedr.ontap.plugins.module_utils._kube import locations, volumes
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import svms
-from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failover, fence, objects, planned, promote, reprotect, reverse, rollback
+from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failover, fence, objects, planned, promote, reprotect, reverse, rollback, verifying
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.walk import Run
 
 from . import sites
 from .history import History, Moves
 from .sites import Kind
-from .walk import cut_short, half_a_night, late_lift, lose, mend, rivalry, rules_refused, verb, write, wrong_word
+from .walk import cut_short, half_a_night, hasty, late_lift, lose, mend, night, rivalry, rules_refused, verb, write, wrong_word
 
 Patch = tuple[Any, str, Any]
 CALM: Moves = ((verb, 8), (write, 5), (lose, 1), (mend, 3))
@@ -113,7 +113,7 @@ def _lifted(run: Run) -> dict[str, Any]:
     return {}
 
 
-def _latest(run: Run, relation: Any) -> dict[str, Any]:
+def _latest(run: Run, view: Any, relation: Any, first: Any) -> dict[str, Any]:
     return {"name": relation.exported_snapshot, "created_at": "2036-01-01T00:00:00Z"}
 
 
@@ -166,14 +166,14 @@ MUTANTS: tuple[Mutant, ...] = (
         ((verb, 5), (write, 5)),
     ),
     Mutant(
-        "the loss is told smaller than it is", ("stated no such loss",), ((promote, "exported_snapshot", _latest),), ((verb, 4), (write, 5), (lose, 4)), seed=3,
+        "the loss is told smaller than it is", ("stated no such loss",), ((promote, "exported_snapshot", _latest),), ((night, 3), (write, 2), (mend, 1)),
     ),
-    Mutant("verified is said and not seen", ("can write", NO_WAY, PODS), ((objects, "verify", _only_said),)),
+    Mutant("verified is said and not seen", ("can write", NO_WAY, PODS), ((verifying, "verify", _only_said),)),
     Mutant("volumes do not meet their data", ("none of the group", NO_WAY, "can write", PODS), ((objects, "give_volumes", _no_volumes),)),
     Mutant("protected is said of a mirror that is not whole", ("the state is protected",), ((state, "_mirror", _rosy),), ((verb, 8), (write, 2))),
     Mutant(
         "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write", PODS), ((reprotect, "refusal", _nothing),),
-        ((cut_short, 4), (verb, 3), (write, 1)), seed=3,
+        ((cut_short, 4), (hasty, 3), (write, 1)),
     ),
     Mutant(
         "the other site's nodes stay let in", ("lets in", "pods of both sites"), ((promote, "_closed_wrongly", lambda policies, view: []),),

@@ -173,6 +173,23 @@ def half_a_night(history: History) -> None:
         wordless(history)
 
 
+def night(history: History) -> None:
+    """The site that serves is lost whole after a write, and the other one is promoted on the operator's word."""
+    if not history.all_alive():
+        return
+    write(history)
+    active = sites.newest_record(history.lab).get("active_site") or SOURCE
+    history.tell(f"kill {active}")
+    history.counts["lost", "site, serving side"] += 1
+    history.lab.kill(active)
+    history.order(history.with_word(Order("failover" if active == SOURCE else "failback", "unplanned")))
+
+
+def hasty(history: History) -> None:
+    """Somebody turns the mirror round without a look at the state, and accepts whatever is lost."""
+    history.accepting(Order("reprotect"))
+
+
 def rules_refused(history: History) -> None:
     """Somebody took away the right to change export rules: a promotion fails between its break and its start."""
     if not history.all_alive():
@@ -202,7 +219,7 @@ def late_lift(history: History) -> None:
 
 MOVES: Moves = (
     (verb, 8), (write, 4), (pass_time, 2), (transfer, 2), (backup, 1.5), (lose, 2), (mend, 2.5),
-    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (rules_refused, 0.3), (cut_short, 0.4), (rivalry, 0.4),
+    (wrong_word, 0.4), (wordless, 0.4), (half_a_night, 0.4), (night, 0.5), (hasty, 0.3), (rules_refused, 0.3), (cut_short, 0.4), (rivalry, 0.4),
     (late_lift, 0.4),
 )
 STEPS, OWN, TWIGS = 24, 8, 10

@@ -21,7 +21,7 @@ from .conftest import chosen
 from .scenarios import SCENARIOS, protected
 from .state import state_of
 
-FAULTS_OF_EACH, KILLS_OF_EACH = 5, 3
+FAULTS_OF_EACH, KILLS_OF_EACH = 4, 2
 
 
 def ended(name: str, cells: list[Cell], **options: Any) -> list[tuple[Cell, Outcome]]:

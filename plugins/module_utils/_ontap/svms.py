@@ -98,6 +98,15 @@ def stop(client: OntapClient, svm: Svm, deadline: float, on_look: Watch = nothin
     return perform(client, Act("stop SVM", svm.name, lambda: _must_find(client, svm), lambda seen: seen.state == "stopped", send, on_look=on_look), deadline)
 
 
+def delete(client: OntapClient, svm: Svm, deadline: float) -> bool:
+    """The SVM with its LIFs and its root volume, gone; whether anything was deleted. ONTAP refuses while it has data volumes, relationships or peers."""
+    act = Act(
+        "delete SVM", svm.name, lambda: find(client, svm.name), lambda seen: seen is None,
+        lambda seen: client.write("DELETE", f"{PATH}/{svm.uuid}", deadline=deadline),
+    )
+    return perform(client, act, deadline)[1]
+
+
 def wait_serving(client: OntapClient, name: str, deadline: float, on_look: Callable[[dict[str, Any]], None] = nothing) -> dict[str, Any]:
     """Wait until the SVM runs, each of its enabled LIFs is up, and each volume is online and writable; what was seen, as JSON data.
 

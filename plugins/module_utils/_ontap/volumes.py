@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from .._errors import ApiError
+from .._errors import ApiError, KubedrError, NotFound
+from .act import Act, perform, transient
 from .client import OntapClient, exact
 from .models import Snapshot, Volume
 
@@ -37,3 +38,28 @@ def list_snapshots(client: OntapClient, volume: str, *, delta: bool = False) -> 
             fields.pop()
     found = [Snapshot.from_record(record) for record in records]
     return sorted(found, key=lambda snapshot: snapshot.create_time.timestamp() if snapshot.create_time else 0.0)
+
+
+def delete(client: OntapClient, volume: Volume, deadline: float) -> bool:
+    """The volume with all its snapshots, gone; whether anything was deleted. One that is still mounted is unmounted first where ONTAP asks for it."""
+
+    def read() -> Volume | None:
+        try:
+            return Volume.from_record(client.get(f"{PATH}/{volume.uuid}", fields=Volume.FIELDS))
+        except NotFound:
+            return None
+
+    unmounted: list[bool] = []
+
+    def recover(error: KubedrError) -> bool:
+        if volume.junction and not unmounted and isinstance(error, ApiError) and error.status < 500:
+            unmounted.append(True)
+            client.write("PATCH", f"{PATH}/{volume.uuid}", {"nas": {"path": ""}}, deadline=deadline)
+            return True
+        return transient(error)
+
+    act = Act(
+        "delete volume", volume.name, read, lambda seen: seen is None, lambda seen: client.write("DELETE", f"{PATH}/{volume.uuid}", deadline=deadline),
+        recover=recover,
+    )
+    return perform(client, act, deadline)[1]

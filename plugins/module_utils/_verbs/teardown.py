@@ -4,7 +4,7 @@
 # Private to the collection: may change at any time.
 """`teardown`: a group that serves at its source is no longer protected. Both sides released, nothing orphaned; what others share stays, and so do all data.
 
-It says first what it will do, and does it only with consent. The DR SVM is left broken off and stopped.
+It says first what it will do, and does it only with consent. The DR SVM is left broken off and stopped, unless the consent asks for its removal by name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .._errors import ConfigError, KubedrError, Refused, Unreachable
 from .._kube import schedules
 from .._ontap import snapmirror, svm_peering, svms
 from .._ontap.models import Relationship, SvmPeer
-from . import planned, promote, reverse
+from . import planned, promote, removal, reverse
 from .connect import Side
 from .finish import finish
 from .look import look_both
@@ -55,8 +55,10 @@ def open_phase(run: Run) -> dict[str, Any]:
     run.env.reporter.note(state_before=state.as_dict(), verb="teardown", plan=todo, kept=kept)
     for line in [*todo, *kept]:
         run.env.reporter.progress(f"teardown: {line}")
-    if todo and CONSENT not in words and not run.env.check_mode:
-        example = f"-e '{{\"dr_teardown_consent\": {{\"{run.config.name}\": \"{CONSENT}\"}}}}'"
+    missing = [] if CONSENT in words else [CONSENT]
+    missing += removal.unnamed(run, words) if removal.REMOVE in words else []
+    if todo and missing and not run.env.check_mode:
+        example = f"-e '{{\"dr_teardown_consent\": {{\"{run.config.name}\": \"{' '.join([*sorted(words), *missing])}\"}}}}'"
         raise Refused(
             "consent_missing",
             f"nobody consented to end the protection of {run.config.name}. What would be done: {'; '.join(todo)}. What stays: {'; '.join(kept)}",
@@ -66,9 +68,11 @@ def open_phase(run: Run) -> dict[str, Any]:
 
 
 def _consent(run: Run) -> frozenset[str]:
+    """The words given: ``unprotect``; with ``remove_svm`` also the names of the volumes that go with it."""
     given = run.options.get("teardown_consent") or []
     words = given.replace(",", " ").split() if isinstance(given, str) else given
-    if not isinstance(words, list) or any(word != CONSENT for word in words):
+    known = {CONSENT, removal.REMOVE}
+    if not isinstance(words, list) or any(not isinstance(word, str) for word in words) or (removal.REMOVE not in words and not known.issuperset(words)):
         raise ConfigError("dr_teardown_consent", f"{given!r} is no consent", advice=f"Give dr_teardown_consent={{group: {CONSENT}}}.")
     return frozenset(words)
 
@@ -90,6 +94,8 @@ def plan(run: Run) -> list[str]:
     schedule = _schedule(run)
     if schedule is not None and planned.serves_alone(run, schedule):
         todo.append(f"delete backup schedule {schedule.name} at {run.source.config.name}")
+    if removal.REMOVE in _consent(run):
+        todo += removal.plan(run, svm)
     if todo or any(record and not released(record) for record in _records(run)):
         todo.append("mark the group as released in both records")
     return todo
@@ -97,8 +103,9 @@ def plan(run: Run) -> list[str]:
 
 def stays(run: Run) -> list[str]:
     """What is left alone, for people."""
+    asked = removal.REMOVE in _consent(run)
     kept = [
-        f"SVM {run.config.destination_svm} at {run.destination.config.name}, stopped, with all its volumes",
+        *([] if asked else [f"SVM {run.config.destination_svm} at {run.destination.config.name}, stopped, with all its volumes"]),
         "intercluster LIFs, cluster peer, policies and schedules", "all backups",
     ]
     schedule = _schedule(run)
@@ -164,6 +171,8 @@ def storage_phase(run: Run) -> dict[str, Any]:
     _stop(run)
     if any(_peers(run)) and not _other_relationships(run):
         run.step("delete_svm_peer", f"{run.config.source_svm} <-> {run.config.destination_svm}", lambda: _delete_peers(run))
+    if removal.REMOVE in _consent(run):
+        removal.remove(run, _consent(run))
     return {}
 
 

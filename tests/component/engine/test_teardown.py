@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ConfigError, KubedrError, Refused, Unreachable
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.tests.matrix.ends import entries, record_of
-from ansible_collections.kubedr.ontap.tests.support.pocket import PocketOntap
+from ansible_collections.kubedr.ontap.tests.support import drivers
+from ansible_collections.kubedr.ontap.tests.support.pocket import PocketOntap, pocket_env
 
 from .conftest import World
 from .test_circle import serving
@@ -159,3 +160,54 @@ def test_consent_is_one_known_word(world: World) -> None:
     with pytest.raises(ConfigError) as error:
         world.teardown(teardown_consent={"app1": "yes"})
     assert error.value.variable == "dr_teardown_consent"
+
+
+def volumes_of(world: World, site: str, name: str) -> list[str]:
+    return sorted(record["name"] for _key, record in entries(world.pocket, site, "ontap", "volume") if record["svm"] == name and not record["root"])
+
+
+def consent(*words: str) -> dict[str, Any]:
+    return {"teardown_consent": {"app1": " ".join(["unprotect", "remove_svm", *words])}}
+
+
+def test_the_svm_goes_only_with_every_volume_named(world: World) -> None:
+    named = volumes_of(world, "osaka", "svm_app1_dr")
+    with pytest.raises(Refused) as error:
+        world.teardown(**consent(*named[1:]))
+    assert error.value.reason == "consent_missing"
+    assert f"delete volume {named[0]} of svm_app1_dr" in str(error.value)
+    assert named[0] in error.value.advice
+    assert volumes_of(world, "osaka", "svm_app1_dr") == named
+    assert svm(world, "osaka", "svm_app1_dr")[0] == "dp_destination"
+    with pytest.raises(ConfigError):
+        world.teardown(teardown_consent={"app1": f"unprotect {named[0]}"})
+
+
+def test_the_svm_goes_by_name_and_the_source_keeps_everything(world: World) -> None:
+    kept, named = volumes_of(world, "tokyo", "svm_app1"), volumes_of(world, "osaka", "svm_app1_dr")
+    foretold = world.teardown(check=True, **consent(*named))
+    assert "delete SVM svm_app1_dr at osaka" in foretold[0]["plan"]
+    done = world.teardown(**consent(*named))
+    assert volumes_of(world, "osaka", "svm_app1_dr") == []
+    assert not [record for _key, record in entries(world.pocket, "osaka", "ontap", "svm") if record["name"] == "svm_app1_dr"]
+    assert (volumes_of(world, "tokyo", "svm_app1"), svm(world, "tokyo", "svm_app1")) == (kept, ("default", "running"))
+    assert left(world) == {}
+    assert done[-1]["state"]["storage"] == "unprotected"
+    again = world.teardown(**consent(*named))
+    assert not any(result["changed"] for result in again)
+
+
+def test_a_volume_that_came_since_is_not_deleted(world: World) -> None:
+    named = volumes_of(world, "osaka", "svm_app1_dr")
+
+    def appear(_name: str, params: Any) -> None:
+        if params.get("phase") == "storage":
+            ontap = PocketOntap(world.pocket, "tokyo")
+            body = {"name": "late", "svm": {"name": "svm_app1"}, "size": 1 << 30, "aggregates": [{"name": "aggr1"}], "nas": {"path": "/late"}}
+            assert ontap.send(Request("POST", "/api/storage/volumes", {"return_timeout": "10"}, body)).status < 300
+            world.pocket.transfer("app1")
+
+    with pytest.raises(Refused, match="nobody named volume late"):
+        drivers.run_tasks(drivers.teardown_tasks(world.group(), **consent(*named)), pocket_env(world.pocket, world.report), "run-9", appear)
+    assert "late" in volumes_of(world, "osaka", "svm_app1_dr")
+    assert set(named) <= set(volumes_of(world, "osaka", "svm_app1_dr"))
