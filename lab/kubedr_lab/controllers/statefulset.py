@@ -36,15 +36,14 @@ class StatefulSetController:
             await self._api.merge(PODS, orphan, {"metadata": {"ownerReferences": [reference]}})
         by_ordinal = {number: pod for pod in owned + orphans if (number := ordinal(workload, pod)) is not None}
         wanted = wanted_replicas(workload)
-        for number in sorted((number for number in by_ordinal if number >= wanted), reverse=True):
-            if not meta(by_ordinal[number]).get("deletionTimestamp"):
-                await self._api.delete(PODS, by_ordinal[number])
+        for number in removable(workload, by_ordinal, wanted):
+            await self._api.delete(PODS, by_ordinal[number])
         await self._fill(workload, by_ordinal, wanted)
         await self._api.set_status(STATEFUL_SETS, workload, stateful_set_status(workload, list(by_ordinal.values())))
 
     async def _fill(self, workload: Obj, by_ordinal: dict[int, Obj], wanted: int) -> None:
         """Make the missing pods in order, replace ended ones, and roll those of an old template from the top."""
-        ordered = workload["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+        ordered = is_ordered(workload)
         for number in range(wanted):
             pod = by_ordinal.get(number)
             if pod is None:
@@ -67,6 +66,23 @@ class StatefulSetController:
             if key(claim) not in known:
                 await self._api.create(CLAIMS, claim)
         await self._api.create(PODS, pod)
+
+
+def removable(workload: Obj, by_ordinal: Mapping[int, Obj], wanted: int) -> list[int]:
+    """Those above the wanted number, from the top. An ordered set waits at one that is not ready while a lower one is not ready either, for ever."""
+    unready = [number for number, pod in sorted(by_ordinal.items()) if not pods.is_ready(pod) and not meta(pod).get("deletionTimestamp")]
+    found = []
+    for number in sorted((number for number in by_ordinal if number >= wanted), reverse=True):
+        if is_ordered(workload) and number in unready[1:]:
+            break
+        if not meta(by_ordinal[number]).get("deletionTimestamp"):
+            found.append(number)
+    return found
+
+
+def is_ordered(workload: Obj) -> bool:
+    """Whether each pod waits for those below it."""
+    return bool(workload["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady")
 
 
 def revision(workload: Obj) -> str:

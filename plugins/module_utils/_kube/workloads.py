@@ -197,7 +197,7 @@ def wait_ready(client: KubeClient, namespaces: Iterable[str], deadline: float, o
 
 
 def wait_gone(client: KubeClient, namespaces: Iterable[str], deadline: float, on_look: Callable[[list[str]], None] = lambda seen: None) -> None:
-    """Until no pod is left that could write: those that ran to their end do not count.
+    """Until no pod is left that could write: those that ran to their end do not count. What a StatefulSet at zero would keep for ever is deleted.
 
     Raises:
         WaitTimeout: with the pods that were left.
@@ -205,9 +205,25 @@ def wait_gone(client: KubeClient, namespaces: Iterable[str], deadline: float, on
     names = list(namespaces)
 
     def left() -> list[str]:
-        return [f"{pod.namespace}/{pod.name}" for pod in pods(client, names) if not pod.finished]
+        found = [pod for pod in pods(client, names) if not pod.finished]
+        _let_go(client, found)
+        return [f"{pod.namespace}/{pod.name}" for pod in found]
 
     poll(client.clock, left, lambda found: not found, timeout=deadline, what="wait until no pod is left", system=client.system, on_look=on_look)
+
+
+def _let_go(client: KubeClient, left: Iterable[Pod]) -> None:
+    """With two pods that are not ready, such as after their storage was stopped, an ordered StatefulSet at zero takes away neither: the higher one waits for
+    the lower one to become ready (kubernetes stateful_set_control.go, processCondemned)."""
+    held: dict[tuple[str, str], list[Pod]] = {}
+    for pod in left:
+        kind, _slash, name = pod.owner.partition("/")
+        if kind == "StatefulSet" and not pod.ready and not pod.raw["metadata"].get("deletionTimestamp"):
+            held.setdefault((pod.namespace, name), []).append(pod)
+    for (namespace, name), stuck in held.items():
+        if len(stuck) > 1 and ((client.get(WorkloadRef("statefulsets.apps", namespace, name).path) or {}).get("spec") or {}).get("replicas") == 0:
+            for pod in stuck:
+                client.delete(f"/api/v1/namespaces/{namespace}/pods/{pod.name}")
 
 
 def _waiting_for(status: dict[str, Any], conditions: dict[str, Any]) -> str:

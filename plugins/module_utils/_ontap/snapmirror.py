@@ -44,11 +44,7 @@ def _must_find(client: OntapClient, rel: Relationship) -> Relationship:
         return Relationship.from_record(client.get(f"{PATH}/{rel.uuid}", fields=Relationship.FIELDS))
     except NotFound as error:
         raise NotFound(
-            "the relationship is gone: it was deleted while this ran.",
-            status=404,
-            system=client.system,
-            operation=error.operation,
-            obj=rel.path,
+            "the relationship is gone: it was deleted while this ran.", status=404, system=client.system, operation=error.operation, obj=rel.path,
             code=error.code,
         ) from None
 
@@ -148,10 +144,7 @@ def transfer(client: OntapClient, rel: Relationship, deadline: float, on_look: W
     def success(seen: Transfer | None) -> bool:
         if seen is not None and not seen.active() and seen.state != "success":
             raise JobFailed(
-                f"the transfer ended as {seen.state}: {seen.error or 'no reason given'}.",
-                system=client.system,
-                operation="transfer",
-                obj=rel.path,
+                f"the transfer ended as {seen.state}: {seen.error or 'no reason given'}.", system=client.system, operation="transfer", obj=rel.path,
                 seen=seen.state,
             )
         return seen is not None and seen.state == "success"
@@ -260,9 +253,7 @@ def break_off(
         return client.write("PATCH", f"{PATH}/{rel.uuid}", {"state": "broken_off"}, {"force": "true"} if force else None, deadline=deadline, defer=True)
 
     act = Act(
-        "break off",
-        rel.path,
-        lambda: _must_find(client, rel),
+        "break off", rel.path, lambda: _must_find(client, rel),
         lambda seen: seen.state == "broken_off",
         send,
         recover=recover,
