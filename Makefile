@@ -14,8 +14,8 @@ TREE := $(CURDIR)/build
 ENV := env -u ANSIBLE_CONFIG PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(TREE)" PYTHONPATH="$(TREE):$(CURDIR)/lab" PYTHONDONTWRITEBYTECODE=1 \
 	ANSIBLE_HOME="$(TREE)/ansible" ANSIBLE_LOCALHOST_WARNING=False ANSIBLE_INVENTORY_UNPARSED_WARNING=False
 REQUIREMENTS := $(wildcard requirements/*.txt)
-# The live days, the matrices and the histories are suites of their own: `make days`, `make matrix`, `make histories`, `make e2e`.
-ORDINARY := tests/unit tests/gates tests/component tests/awx
+# Samples of the matrix and the histories are in it; all of them: `make matrix`, `make histories`. On real Kubernetes: `make e2e`.
+ORDINARY := tests/unit tests/gates tests/component tests/awx tests/matrix tests/histories/test_histories.py tests/playbooks
 GATES := ruff licences mypy changelog docs-lint units sanity ansible-lint importer
 
 .PHONY: demo circle test bench matrix histories e2e real-lab stage artifact clean help $(GATES)
@@ -58,6 +58,7 @@ bench: stage
 
 histories: stage
 	@$(ENV) $(BIN)/python -m ansible_collections.kubedr.ontap.tests.histories --count $(or $(COUNT),10000) --processes 2
+	@$(ENV) $(BIN)/python -m pytest -n 2 tests/histories
 
 days: stage
 	@$(ENV) $(BIN)/python -m pytest -n 2 tests/playbooks

@@ -22,8 +22,8 @@ from kubedr_lab.real.site import ControlPlane, User, gateway
 
 SITES = ("tokyo", "osaka")
 NAMED = ("KUBEDR_OWN_TOKYO", "KUBEDR_OWN_OSAKA", "KUBEDR_OWN_S3")
-BARE = ("cloud-node-lifecycle-controller", "service-lb-controller", "node-route-controller", "node-ipam-controller")
-"""What no cluster without a cloud runs. The node lifecycle controller is not among them: nodes that give no sign of life are evicted."""
+BARE = ("node-ipam-controller",)
+"""What does not run. The node lifecycle controller does: nodes that give no sign of life are evicted."""
 
 
 class Elsewhere:

@@ -168,11 +168,11 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the loss is told smaller than it is", ("stated no such loss",), ((promote, "exported_snapshot", _latest),), ((night, 3), (write, 2), (mend, 1)),
     ),
-    Mutant("verified is said and not seen", ("can write", NO_WAY, PODS), ((verifying, "verify", _only_said),)),
+    Mutant("verified is said and not seen", ("can write", NO_WAY, PODS), ((verifying, "restore_and_verify", _only_said), (objects, "restore", _only_said))),
     Mutant("volumes do not meet their data", ("none of the group", NO_WAY, "can write", PODS), ((objects, "give_volumes", _no_volumes),)),
     Mutant("protected is said of a mirror that is not whole", ("the state is protected",), ((state, "_mirror", _rosy),), ((verb, 8), (write, 2))),
     Mutant(
-        "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write", PODS), ((reprotect, "refusal", _nothing),),
+        "leftovers are cleared before the objects stand elsewhere", (NO_WAY, "cannot write", "can write", PODS), ((reprotect, "refusal", _nothing),),
         ((cut_short, 4), (hasty, 3), (write, 1)),
     ),
     Mutant(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 from . import pods
 from .api import CLAIMS, PODS, STATEFUL_SETS, Api, key, meta

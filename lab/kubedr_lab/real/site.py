@@ -29,8 +29,8 @@ from .children import Child, free_port
 
 PATIENCE = 60.0
 LOOK = 0.05
-NOT_HERE = ("node-ipam-controller", "node-lifecycle-controller", "cloud-node-lifecycle-controller", "service-lb-controller", "node-route-controller")
-"""Controllers that need real nodes or a cloud."""
+NOT_HERE = ("node-ipam-controller", "node-lifecycle-controller")
+"""Controllers that need real nodes. Those that need a cloud rest by themselves without one, and are no longer known in Kubernetes 1.37."""
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 

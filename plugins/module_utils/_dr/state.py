@@ -68,7 +68,7 @@ def objects_axis(record: Mapping[str, Any], side: ObjectsSeen | NoAnswer, active
 
 def _storage(seen: Seen, rpo_seconds: float) -> tuple[Storage, str]:
     destination, source = seen.destination_storage, seen.source_storage
-    home = _home(destination, source, seen.record) if going_home(seen.record) else None
+    home = _home(destination, source, seen.record) if going_home(seen.record) and not released(seen.record) else None
     if home:
         return home
     if isinstance(destination, NoAnswer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from .._errors import ApiError, Conflict, KubedrError, NotFound
@@ -26,6 +27,7 @@ class RecordStore:
         self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
         self._path = f"{self._collection}/{self.name}"
         self._last: dict[str, Any] | None = None
+        self._remembering = Lock()
         self._foreign = (
             f"Look who wrote ConfigMap {self.name} in namespace {namespace}; put back what stood there, from the other site's copy or from a run's evidence."
         )
@@ -45,9 +47,8 @@ class RecordStore:
         return self._parse(self._last)[0]
 
     def update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-        """Apply ``change`` to what stands there ({} when nothing does) and store it; returns what is stored.
- It begins
-        from what this store read or wrote last; where somebody changed it since, the version tells, and it is read and applied again.
+        """Apply ``change`` to what stands there ({} when nothing does) and store it; returns what is stored. It
+        begins from what this store read or wrote last; where somebody changed it since, the version tells, and it is read and applied again.
 
         ``change`` is pure and may be called several times: again on the newer record when somebody else was faster. What it raises goes through. Nothing is
         written when it changes nothing. A write whose answer was lost is looked for before it is sent again.
@@ -59,7 +60,7 @@ class RecordStore:
         record, live, wanted = self._begin(change) if self._last is not None else self._anew(change)
         while record != wanted:
             try:
-                self._last = self._write(wanted, live)
+                self._remember(self._write(wanted, live))
                 return wanted
             except Conflict:
                 conflicts += 1
@@ -104,8 +105,15 @@ class RecordStore:
         return True
 
     def _look(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        live = self._last = self.client.get(self._path)
+        live = self._remember(self.client.get(self._path))
         return self._parse(live)[0], live
+
+    def _remember(self, live: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Of two threads the one that was answered first may come here last: where the versions tell, the newer one stays."""
+        with self._remembering:
+            if not _older(live, self._last):
+                self._last = live
+        return live
 
     def _write(self, record: dict[str, Any], live: dict[str, Any] | None) -> dict[str, Any]:
         """What the server stored."""
@@ -138,3 +146,9 @@ class RecordStore:
 
 def _version(live: dict[str, Any] | None) -> str:
     return str(((live or {}).get("metadata") or {}).get("resourceVersion") or "")
+
+
+def _older(live: dict[str, Any] | None, than: dict[str, Any] | None) -> bool:
+    """Kubernetes' versions of one kind can be compared as numbers (KEP-5504); what is no number tells nothing."""
+    mine, theirs = _version(live), _version(than)
+    return mine.isdigit() and theirs.isdigit() and int(mine) < int(theirs)

@@ -154,7 +154,8 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
         promotion["final_transfer"] = (view.record.get("planned") or {}).get("final_transfer")
 
     def change(record: dict[str, Any]) -> None:
-        if record.get("run") != promotion:
+        ours = (record.get("lease") or {}).get("run_id") == run.run_id
+        if not ours or record.get("run") != promotion:  # another run of the same second promises the same
             _refuse_changed(run, view, record, fence)
         record.update(
             epoch=epoch, active_site=run.config.destination.name, run=promotion,
@@ -243,8 +244,11 @@ def restore_phase(run: Run) -> dict[str, Any]:
 
 
 def verify_phase(run: Run) -> dict[str, Any]:
-    """Compare with the backup, wait for pods, and see every claim on its volume."""
-    return _objects(run, "verify", verifying.verify)
+    """Compare with the backup, wait for pods, and see every claim on its volume. What an earlier run verified is seen again: this one may have started it."""
+    found = _objects(run, "verify", verifying.verify)
+    if not found and not run.env.check_mode:
+        verifying.check_whole_again(run)
+    return found
 
 
 def _objects(run: Run, name: str, act: Any) -> dict[str, Any]:

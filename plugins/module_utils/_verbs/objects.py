@@ -126,9 +126,11 @@ def give_hold_back(run: Run) -> None:
     """The read-only hold of a run that fails, unless a Restore of ours runs on, or another run took over: then that one gives it back."""
     kube, ark = run.destination.kube, run.destination.ark
     with suppress(KubedrError):
-        lease = (run.destination.records(run.config).read()[0] or {}).get("lease") or {}
-        if lease.get("run_id") == run.run_id and not restores.unfinished(kube, ark, _restore_prefix(run)):
+        record = run.destination.records(run.config).read()[0] or {}
+        if (record.get("lease") or {}).get("run_id") == run.run_id and not restores.unfinished(kube, ark, _restore_prefix(run)):
             locations.release_hold(kube, ark, run.config.name)
+            if prepared(run, record) is not None:  # it stands for the hold as well: a phase that is run again takes it again
+                mark(run, prepared=None)
 
 
 def give_volumes(run: Run, view: View, held: BackupContents | None = None) -> dict[str, Any]:

@@ -97,8 +97,10 @@ REFUSED_CODES = frozenset({snapmirror.PEER_UNREACHABLE, "13303856", "13303857"})
 def not_carried_out(error: KubedrError) -> bool:
     """Whether a break that met this error is over, and was not carried out: refused at once, or its job seen ended in failure.
 
-    No answer, or a broken one, is neither.
+    No answer, or a broken one, is neither; nor is what a look at its job, or the record's cluster, met while the break went on.
     """
+    if f"PATCH {snapmirror.PATH}/" not in error.operation:
+        return False
     if isinstance(error, ApiError):
         return error.status < 500 or error.code in REFUSED_CODES
     return isinstance(error, (AuthError, JobFailed, Unreachable))

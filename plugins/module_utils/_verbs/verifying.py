@@ -20,6 +20,7 @@ from .._errors import KubedrError, WaitTimeout
 from .._kube import volumes, workloads
 from .._kube.contents import BackupContents
 from . import dr_verify_core, fence, objects
+from .look import look_storage
 from .walk import Run
 
 
@@ -95,8 +96,13 @@ def check(run: Run, view: View, held: BackupContents | None) -> dict[str, Any]:
         run.renew(run.destination)
         run.env.reporter.progress(f"verify: {len(missing)} not ready, such as {missing[0]}" if missing else "verify: all ready")
 
-    with suppress(WaitTimeout):  # the comparison below names what is not ready, beside everything else that is wrong
-        workloads.wait_ready(kube, run.config.namespaces, run.config.timeouts["ready"], look)
+    def wait() -> None:
+        with suppress(WaitTimeout):  # the comparison below names what is not ready, beside everything else that is wrong
+            workloads.wait_ready(kube, run.config.namespaces, run.config.timeouts["ready"], look)
+
+    # The storage as it is now: since it was looked at last, the whole restore may have passed.
+    _waited, storage = run.env.together([wait, lambda: look_storage(run.destination, run.config.destination_svm, brief=True)])
+    view = replace(view, storage=storage)
     found: dict[str, Any] = run.step(
         "verify", {"backup": objects.backup_name(view)}, lambda: (verification(run, view, objects.backup_name(view), held).as_dict(), False),
     )
@@ -121,6 +127,13 @@ def _conclude(run: Run, view: View, result: dict[str, Any]) -> dict[str, Any]:
 
     run.step("verified", "record that it is verified", lambda: (run.update(run.destination, change)["verified"], True))
     return {"verification": result}
+
+
+def check_whole_again(run: Run) -> None:
+    """After something was started anew: pods get their time to become ready, then as below."""
+    with suppress(WaitTimeout):
+        workloads.wait_ready(run.destination.kube, run.config.namespaces, run.config.timeouts["ready"], lambda missing: run.renew_all())
+    check_still_whole(run)
 
 
 def check_still_whole(run: Run) -> None:

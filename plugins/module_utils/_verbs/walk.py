@@ -18,7 +18,7 @@ from .._dr.config import GroupConfig
 from .._dr.lease import TTL_SECONDS, Owner, free_for, grant, holder
 from .._dr.statement import parse_instant
 from .._env import Env, Process
-from .._errors import AnswerLost, Refused, Unreachable
+from .._errors import AnswerLost, KubedrError, Refused, Unreachable
 from .connect import Side
 
 Change = Callable[[dict[str, Any]], None]
@@ -253,12 +253,14 @@ class Run:
     def renew_all(self) -> None:
         """In the pauses of waits: every lease that this task took or guarded.
 
-        A cluster that is silent just then ends no wait; the next guard sees what it did.
+        A cluster that is silent just then, or answers with an error, ends no wait; the next guard sees what it did.
         """
         for name, side in list(self._leased.items()):
             try:
                 self.renew(side)
-            except (Unreachable, AnswerLost):
+            except Refused:
+                raise
+            except KubedrError:
                 self._renewed[name] = self.env.clock.monotonic() - TTL_SECONDS / 3 + 5.0
 
     def release_lease(self, side: Side) -> None:

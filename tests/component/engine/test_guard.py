@@ -14,7 +14,7 @@ from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import dr_state
 from ansible_collections.kubedr.ontap.tests.matrix.ends import entries
 from ansible_collections.kubedr.ontap.tests.support import drivers
-from ansible_collections.kubedr.ontap.tests.support.pocket import PocketKube, pocket_env
+from ansible_collections.kubedr.ontap.tests.support.pocket import PocketKube, PocketOntap, pocket_env
 
 from kubedr_lab.pocket import PocketLab
 
@@ -138,3 +138,14 @@ def test_a_failover_that_was_decided_and_not_broken_off_leads_on_by_itself() -> 
     world.failover()
     assert status(world)["proposals"] == [{"verb": "reprotect"}]
     serving(world, "osaka")
+
+
+def test_the_side_that_serves_comes_back_and_is_verified_again() -> None:
+    """Its SVM is stopped after an outage, and its pods are not ready: a run that starts it is green only once they are."""
+    world = World(PocketLab(frozen=made(unfenced)))
+    svm = next(svm for _key, svm in entries(world.pocket, "osaka", "ontap", "svm") if svm["name"] == "svm_app1_dr")
+    PocketOntap(world.pocket, "osaka").send(Request("PATCH", f"/api/svm/svms/{svm['uuid']}", {}, {"state": "stopped"}))
+    world.pocket.run(15)
+    assert world.pocket.ask("osaka-kubernetes", "pending", {"group": "app1"})["pending"]
+    world.failover()
+    assert not world.pocket.ask("osaka-kubernetes", "pending", {"group": "app1"})["pending"]

@@ -13,7 +13,7 @@ import threading
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.config import parse_group
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import at_once
-from ansible_collections.kubedr.ontap.plugins.module_utils._errors import WaitTimeout
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, WaitTimeout
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import failover
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.connect import Side
 from ansible_collections.kubedr.ontap.tests.support.drivers import reprotect_tasks
@@ -66,3 +66,24 @@ def test_threads_that_ask_a_side_at_the_same_time_share_one_client(world: World,
     env = dataclasses.replace(pocket_env(world.pocket), open_kube=opened, open_ontap=opened)
     side = Side(parse_group(world.group()).source, env, 10.0, 0)
     assert len({id(client) for client in at_once([lambda: getattr(side, system)] * 2)}) == 1
+
+
+def test_pods_of_a_stateful_set_whose_storage_was_stopped_first_go_all_the_same(world: World) -> None:
+    """Kubernetes was out of reach when fence stopped the SVM. Two pods of db are no longer ready: their set, scaled to zero, takes away neither by itself."""
+    world.lose(only="kubernetes")
+    with pytest.raises(KubedrError):
+        world.fence()
+    world.pocket.start("tokyo", "kubernetes")
+    world.pocket.run(30)
+    world.fence()
+    assert world.state()["storage"] == "fenced"
+
+
+def test_a_group_that_came_home_can_be_taken_out_of_protection(world: World) -> None:
+    """Its record tells of a failback still: without a relationship that looked like a way home half gone."""
+    world.planned()
+    world.reprotect()
+    world.failback()
+    world.teardown(teardown_consent={"app1": "unprotect"})
+    assert world.state()["storage"] == "unprotected"
+    assert not any(result["changed"] for result in world.teardown())

@@ -117,6 +117,22 @@ def test_wait_gone(client: KubeClient, api: FakeApi) -> None:
     workloads.wait_gone(client, ["app1"], 5)
 
 
+@pytest.mark.parametrize(("replicas", "ready", "gone"), [(0, (False, False), True), (0, (True, False), False), (2, (False, False), False)])
+def test_pods_that_a_stateful_set_at_zero_keeps_for_ever_are_deleted(
+    client: KubeClient, api: FakeApi, replicas: int, ready: tuple[bool, bool], gone: bool,
+) -> None:
+    """Two that are not ready wait for each other; one alone is taken away by its set; and a set that still wants pods keeps them."""
+    api.put("/apis/apps/v1/namespaces/app1/statefulsets/o", {"metadata": {"name": "o"}, "spec": {"replicas": replicas}})
+    for number, is_ready in enumerate(ready):
+        pod(api, f"db-{number}", ready=is_ready, owner="StatefulSet")
+    if gone:
+        workloads.wait_gone(client, ["app1"], 5)
+    else:
+        with pytest.raises(WaitTimeout):
+            workloads.wait_gone(client, ["app1"], 5)
+    assert len([path for path in api.objects if "/pods/" in path]) == (0 if gone else 2)
+
+
 def test_precreate_once(client: KubeClient, api: FakeApi) -> None:
     assert volumes.precreate(client, pv())[1] is True
     assert volumes.precreate(client, pv())[1] is False
