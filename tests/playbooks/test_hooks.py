@@ -86,9 +86,16 @@ def test_check_mode_runs_none(folder: Path) -> None:
     assert not (folder / "done").exists()
 
 
+def _tasks(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((ROOT / "roles" / "failover" / "tasks" / f"{name}.yml").read_text(encoding="utf-8"))
+    return found
+
+
 def test_the_promotion_has_every_point_in_its_order_and_the_docs_name_them() -> None:
-    (promotion,) = yaml.safe_load((ROOT / "roles" / "failover" / "tasks" / "promotion.yml").read_text(encoding="utf-8"))
-    order = [task.get("vars", {}).get("dr_hook_point") or task["kubedr.ontap.dr_phase"]["phase"] for task in promotion["block"]]
+    (promotion,) = _tasks("promotion")
+    included = "ansible.builtin.include_tasks"
+    tasks = [inner for task in promotion["block"] for inner in (_tasks(task[included].removesuffix(".yml")) if included in task else [task])]
+    order = [task.get("vars", {}).get("dr_hook_point") or task["kubedr.ontap.dr_phase"]["phase"] for task in tasks]
     assert [name for name in order if name in POINTS] == POINTS
     assert order.index("before_backup") < order.index("prepare") < order.index("before_fence") < order.index("workloads")
     assert order.index("sync") < order.index("after_fence") < order.index("decide")

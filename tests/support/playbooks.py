@@ -189,10 +189,10 @@ class Operator:
         return len(self.lab.log(site, event="connection"))
 
     def writes(self) -> list[str]:
-        """Every write request that came in through the API listeners of both sites."""
+        """Every write request that came in through the API listeners of both sites, and that its server took."""
         return [
             f"{site} {entry['method']} {entry['path']}" for site in ("tokyo", "osaka") for entry in self.lab.log(site)
-            if entry["method"] != "GET" and not any(part in entry["path"] for part in READS)
+            if entry["method"] != "GET" and (entry["status"] or 0) < 400 and not any(part in entry["path"] for part in READS)
         ]
 
     def leaks(self) -> list[str]:

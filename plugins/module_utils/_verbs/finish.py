@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._dr.seen import NoAnswer
 from .._dr.state import State
 from .._dr.statement import instant
+from .._errors import AnswerLost, Unreachable
+from .look import answered
 from .walk import Run
 
 
@@ -41,10 +44,13 @@ def finish(run: Run, state: State, *, both: bool) -> None:
         if both:
             run.mirror(must=False)
     if both:
-        run.release_lease(run.source)
+        try:
+            run.release_lease(run.source)
+        except (Unreachable, AnswerLost) as error:  # the promise was seen kept: its lease there runs out by itself
+            run.env.reporter.progress(f"the lease at {run.source.config.name} could not be given back: {error.message}")
 
 
 def _not_ended(run: Run, record: dict[str, Any], *, both: bool) -> bool:
     """Whether a planned run kept its promise and died before it said so: what it noted for its undoing must not outlive it."""
-    other = run.source.records(run.config).read()[0] or {} if both else {}
-    return any((found.get("planned") or {}).get("verb") == run.verb for found in (record, other))
+    other = answered(lambda: run.source.records(run.config).read()[0] or {}) if both else {}
+    return any((found.get("planned") or {}).get("verb") == run.verb for found in (record, other) if not isinstance(found, NoAnswer))

@@ -129,7 +129,8 @@ def give_hold_back(run: Run) -> None:
         record = run.destination.records(run.config).read()[0] or {}
         if (record.get("lease") or {}).get("run_id") == run.run_id and not restores.unfinished(kube, ark, _restore_prefix(run)):
             locations.release_hold(kube, ark, run.config.name)
-            if prepared(run, record) is not None:  # it stands for the hold as well: a phase that is run again takes it again
+            over = (record.get("objects") or {}).get("state") in (str(Objects.RESTORED), str(Objects.VERIFIED))
+            if not over and prepared(run, record) is not None:  # it stands for the hold as well: a restore that is run again takes it again
                 mark(run, prepared=None)
 
 

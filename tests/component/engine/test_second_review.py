@@ -202,3 +202,17 @@ def test_an_answer_that_comes_late_does_not_take_back_what_the_record_says() -> 
     client.late = lambda: store.update(lambda found: {**found, "left_out": ["app1/data"]})
     store.update(lambda found: {**found, "lease": {"run_id": "run-x"}})
     assert store.last == {"begun": True, "lease": {"run_id": "run-x"}, "left_out": ["app1/data"]}
+
+
+@pytest.mark.parametrize("phase", ["restore", "close"])
+def test_a_site_that_dies_after_it_was_left_keeps_no_planned_promotion_from_its_end(world: World, phase: str) -> None:
+    """After the break only the side that serves must answer; green means done, and it is."""
+
+    def before(name: str, params: Any) -> None:
+        if params.get("phase") == phase:
+            world.pocket.drop("tokyo")
+
+    results = drivers.run_tasks(drivers.planned_tasks(world.group()), pocket_env(world.pocket), "run-x", before)
+    assert (results[-1]["state"]["storage"], results[-1]["state"]["objects"]) == ("failed_over", "verified")
+    assert "lease" not in record(world, "osaka")
+    assert not drivers.changed(world.planned())
