@@ -85,7 +85,7 @@ def _first_line(path: str) -> str:
 Together = Callable[[Sequence[Callable[[], Any]]], "list[Any]"]
 """Asks several things that do not depend on each other. Returns their answers in order; the first error, in that order, is raised when all have ended."""
 
-AT_ONCE = 10
+AT_ONCE = 16
 """Requests under way at a time, of one run: each needs a connection of its own, and many groups may run side by side."""
 
 

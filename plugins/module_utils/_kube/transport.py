@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .._env import KubeAccess
+from .._env import AT_ONCE, KubeAccess
 from .._errors import AnswerLost, ConfigError, KubedrError, Unreachable
 from .._http import Request, Response
 
@@ -103,6 +103,7 @@ def _configure(access: KubeAccess) -> Any:
     if not access.validate_certs:
         configuration.verify_ssl = False
     configuration.retries = False
+    configuration.connection_pool_maxsize = AT_ONCE
     if urlsplit(configuration.host).scheme not in ("http", "https") or not urlsplit(configuration.host).hostname:
         raise ConfigError("host" if access.host else "kubeconfig", f"{_name(access)}: the server address {configuration.host!r} is not an http(s) URL")
     return configuration

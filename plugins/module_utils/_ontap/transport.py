@@ -11,7 +11,7 @@ import traceback
 import warnings
 from typing import Any
 
-from .._env import OntapAccess
+from .._env import AT_ONCE, OntapAccess
 from .._errors import AnswerLost, ConfigError, KubedrError, Unreachable
 from .._http import Request, Response
 
@@ -45,6 +45,7 @@ class RequestsTransport:
         self.access, self.system = access, f"ONTAP {access.site or access.hostname}"
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
         self.session.verify = (access.ca_path or True) if access.validate_certs else False
         if access.cert_filepath:
             self.session.cert = (access.cert_filepath, access.key_filepath) if access.key_filepath else access.cert_filepath
