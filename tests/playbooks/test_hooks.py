@@ -87,14 +87,19 @@ def test_check_mode_runs_none(folder: Path) -> None:
 
 
 def _tasks(name: str) -> list[dict[str, Any]]:
+    """With the files that they include, in their places."""
     found: list[dict[str, Any]] = yaml.safe_load((ROOT / "roles" / "failover" / "tasks" / f"{name}.yml").read_text(encoding="utf-8"))
-    return found
+    return [inner for task in found for inner in _unfolded(task)]
+
+
+def _unfolded(task: dict[str, Any]) -> list[dict[str, Any]]:
+    included = task.get("ansible.builtin.include_tasks")
+    return _tasks(included.removesuffix(".yml")) if included else [task]
 
 
 def test_the_promotion_has_every_point_in_its_order_and_the_docs_name_them() -> None:
     (promotion,) = _tasks("promotion")
-    included = "ansible.builtin.include_tasks"
-    tasks = [inner for task in promotion["block"] for inner in (_tasks(task[included].removesuffix(".yml")) if included in task else [task])]
+    tasks = [inner for task in promotion["block"] for inner in _unfolded(task)]
     order = [task.get("vars", {}).get("dr_hook_point") or task["kubedr.ontap.dr_phase"]["phase"] for task in tasks]
     assert [name for name in order if name in POINTS] == POINTS
     assert order.index("before_backup") < order.index("prepare") < order.index("before_fence") < order.index("workloads")

@@ -86,7 +86,7 @@ def test_a_planned_verb_that_fails_is_rolled_back(verb: str) -> None:
 
 
 def test_an_unplanned_failover_leaves_out_what_needs_the_source() -> None:
-    planned = conditional("failover", "promotion")
+    planned = conditional("failover", "before")
     assert planned == {"prepare", "workloads", "sync"}
     unplanned = [(name, args) for name, args in role_tasks("failover") if args["phase"] not in planned]
     assert_same(list(drivers.failover_tasks(GROUP)), unplanned)
