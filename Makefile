@@ -14,8 +14,9 @@ TREE := $(CURDIR)/build
 ENV := env -u ANSIBLE_CONFIG PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(TREE)" PYTHONPATH="$(TREE):$(CURDIR)/lab" PYTHONDONTWRITEBYTECODE=1 \
 	ANSIBLE_HOME="$(TREE)/ansible" ANSIBLE_LOCALHOST_WARNING=False ANSIBLE_INVENTORY_UNPARSED_WARNING=False
 REQUIREMENTS := $(wildcard requirements/*.txt)
-# Samples of the matrix and the histories are in it; all of them: `make matrix`, `make histories`. On real Kubernetes: `make e2e`.
-ORDINARY := tests/unit tests/gates tests/component tests/awx tests/matrix tests/histories/test_histories.py tests/playbooks
+# A sample of the matrix is in it, and its live cells; all of it: `make matrix`. The live days and the histories: `make days`, `make histories`. On real Kubernetes: `make e2e`.
+ORDINARY := tests/unit tests/gates tests/component tests/awx tests/matrix \
+	tests/playbooks/test_matrix_live.py tests/playbooks/test_hooks.py tests/playbooks/test_teardown.py
 GATES := ruff licences mypy changelog docs-lint units sanity ansible-lint importer
 
 .PHONY: demo circle test bench matrix histories e2e real-lab stage artifact clean help $(GATES)

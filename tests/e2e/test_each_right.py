@@ -63,7 +63,7 @@ def wanted(message: str) -> Right | None:
 def walk(lab: RealLab, verb: str, *words: str) -> set[tuple[str, str]]:
     """Run a verb until it succeeds, and grant what it asks for by name. Returns that."""
     asked: dict[tuple[str, Right], None] = {}
-    for _ in range(MOST):
+    for _round in range(MOST):
         text, _unused = lab.begin(verb, ["app1"], *words).communicate(timeout=300)
         run = lab.evidence("app1", verb)
         if run["result"] == "succeeded":

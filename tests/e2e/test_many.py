@@ -94,7 +94,7 @@ def backup(real_lab: RealLab) -> str:
 
 
 def test_the_verification_of_ten_thousand_objects_is_cheap(real_lab: RealLab, backup: str) -> None:
-    plain = min((measured("list", real_lab, backup) for _ in range(3)), key=lambda found: float(found["seconds"]))
+    plain = min((measured("list", real_lab, backup) for _round in range(3)), key=lambda found: float(found["seconds"]))
     before = len(real_lab.log("osaka"))
     first = measured("verify", real_lab, backup)
     requests = sum(1 for event in real_lab.log("osaka")[before:] if event["part"] == "osaka-kubernetes")

@@ -18,7 +18,7 @@ from .history import History
 from .remembering import RememberingPort
 from .walk import MOVES, TWIGS, walked
 
-TRUNKS = range(2)
+TRUNKS = range(4)
 HAPPENED: Counts = Counter()
 
 

@@ -25,6 +25,7 @@ class ObjectKey(NamedTuple):
     namespace: str
     name: str
 
+
 BLOCK, USTAR = 512, b"ustar\x0000"
 
 

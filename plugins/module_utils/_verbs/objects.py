@@ -38,7 +38,7 @@ def svm_view(run: Run, view: View) -> pvs.SvmView:
     )
 
 
-Listed = tuple[list[backups.Backup], datetime | None]
+Listed = tuple[list[backups.Backup], "datetime | None"]
 """Backups, and the clock of the cluster that showed them."""
 
 
