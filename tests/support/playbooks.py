@@ -140,7 +140,8 @@ class Operator:
         extra = ["-e", json.dumps(variables)] if variables else []
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.lab.inventory), "-vvv", f"kubedr.ontap.{playbook}", *extra, *arguments]
         environment = {
-            **os.environ, "ANSIBLE_LOG_PATH": str(place / "ansible.log"), "ANSIBLE_LOCAL_TEMP": str(place / "tmp"), "ANSIBLE_NOCOLOR": "1",
+            **os.environ, "PYTHONUNBUFFERED": "1",  # Ansible never flushes: into a file, a line would be seen when the next ones fill its buffer
+            "ANSIBLE_LOG_PATH": str(place / "ansible.log"), "ANSIBLE_LOCAL_TEMP": str(place / "tmp"), "ANSIBLE_NOCOLOR": "1",
             "PYTHONPATH": str(WIRETAP),
             "KUBEDR_TEST_WIRETAP": str(tap), "ANSIBLE_RETRY_FILES_ENABLED": "false", "HOME": str(place),
         }
