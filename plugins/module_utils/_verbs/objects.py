@@ -94,6 +94,16 @@ def contents(run: Run, name: str) -> BackupContents:
     return BackupContents.load(run.destination.kube, run.destination.ark, name, run.env.fetch)
 
 
+def scope_of(run: Run, view: View, held: BackupContents) -> tuple[list[pvs.ClaimVolume], scope.Scope]:
+    """The group's claims in a backup, and what is restored of it: the restore and the comparison must not differ in that."""
+    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
+    plan = scope.plan(
+        held, held.backup, run.config.namespaces, ark_namespace=run.destination.ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
+        label_selector=run.config.label_selector,
+    )
+    return found, plan
+
+
 def backup_name(view: View) -> str:
     return str((view.record.get("backup") or {})["name"])
 
@@ -236,11 +246,7 @@ def end_restore(run: Run) -> None:
 def _first_step(run: Run, view: View, held: BackupContents) -> dict[str, Any]:
     """Cluster-scoped objects, and what a Restore cannot bring. How the Restore is to be asked goes into the record."""
     ark = run.destination.ark
-    found = pvs.group_volumes(held, run.config.namespaces, svm_view(run, view), run.config.label_selector)
-    plan = scope.plan(
-        held, backup_name(view), run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
-        label_selector=run.config.label_selector,
-    )
+    found, plan = scope_of(run, view, held)
     run.step("restore_cluster_objects", [str(needed) for needed in plan.objects], lambda: _cluster_objects(run, held, plan))
     spec = dict(plan.restore_spec)
     if not ark.dialect.scoped_restore:

@@ -14,15 +14,15 @@ from .._dr.state import released
 from .._errors import Refused
 from .._ontap import snapmirror, svms, volumes
 from .._ontap.models import Svm, Volume
+from .reverse import data_volumes
 from .walk import Run
 
 REMOVE = "remove_svm"
 """The word that asks for it. Each data volume that goes with the SVM must be named beside it."""
 
 
-def data_volumes(run: Run) -> list[Volume]:
-    """Of the DR SVM, everything but its root volume."""
-    return [volume for volume in volumes.list_volumes(run.destination.ontap, run.config.destination_svm) if volume.junction != "/"]
+def _data_volumes(run: Run) -> list[Volume]:
+    return data_volumes(run.destination.ontap, run.config.destination_svm)
 
 
 def plan(run: Run, svm: Svm | None) -> list[str]:
@@ -30,13 +30,13 @@ def plan(run: Run, svm: Svm | None) -> list[str]:
     if svm is None:
         return []
     site = run.destination.config.name
-    going = [f"delete volume {volume.name} of {svm.name} at {site}, with all its snapshots" for volume in data_volumes(run)]
+    going = [f"delete volume {volume.name} of {svm.name} at {site}, with all its snapshots" for volume in _data_volumes(run)]
     return [*going, f"delete SVM {svm.name} at {site}"]
 
 
 def unnamed(run: Run, words: Collection[str]) -> list[str]:
     """Data volumes that would go, and that the consent does not name."""
-    return [volume.name for volume in data_volumes(run) if volume.name not in words]
+    return [volume.name for volume in _data_volumes(run) if volume.name not in words]
 
 
 def remove(run: Run, words: Collection[str]) -> None:
@@ -62,7 +62,7 @@ def remove(run: Run, words: Collection[str]) -> None:
             "not_removable", f"SVM {name} is not deleted: {'; '.join(wrong)}", system=client.system, operation="teardown", obj=name, seen=wrong,
             advice="Run teardown again and read what it says.",
         )
-    for volume in data_volumes(run):
+    for volume in _data_volumes(run):
         run.guard(run.destination)
         run.step("delete_volume", volume.name, partial(_delete_volume, run, volume))
     run.guard(run.destination)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from .._dr import choice, pvs, scope
+from .._dr import choice
 from .._dr.compare import Context
 from .._dr.failover import View
 from .._dr.statement import instant
@@ -57,15 +57,11 @@ def put_replicas(run: Run, view: View, held: BackupContents) -> None:
 
 def verification(run: Run, view: View, backup: str, held: BackupContents | None = None) -> dr_verify_core.Verification:
     """Compare with the backup once, against the SVM as it is now."""
-    kube, ark = run.destination.kube, run.destination.ark
     held = held or objects.contents(run, backup)
-    found = pvs.group_volumes(held, run.config.namespaces, objects.svm_view(run, view), run.config.label_selector)
-    plan = scope.plan(
-        held, backup, run.config.namespaces, ark_namespace=ark.namespace, volumes=found, cluster_objects=run.config.cluster_objects,
-        label_selector=run.config.label_selector,
-    )
+    found, plan = objects.scope_of(run, view, held)
     return dr_verify_core.verify(
-        kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects], context=context(wanted_replicas(run, view, held)),
+        run.destination.kube, held, run.config.namespaces, volumes=found, also=[needed.key for needed in plan.objects],
+        context=context(wanted_replicas(run, view, held)),
         writable=[volume.name for volume in view.storage.volumes if volume.type == "rw" and volume.state == "online"], label_selector=run.config.label_selector,
         left_out=[f"{volume.namespace}/{volume.claim}" for volume in found if not volume.meets_data],
         between=run.renew_all,

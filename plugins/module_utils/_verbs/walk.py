@@ -152,11 +152,7 @@ class Run:
                     advice="Wait for it to end, or stop it, and run again.",
                 )
             if not take and not ours:
-                raise Refused(
-                    "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease",
-                    obj=self.config.record_name,
-                    advice="Another run took over; nothing further was written.",
-                )
+                raise self._lost(side, current)
             change(record)
             record["lease"] = grant(self.owner, self._now(side))
 
@@ -234,12 +230,15 @@ class Run:
         record, _version = side.records(self.config).read()
         current = holder((record or {}).get("lease"))
         if current is None or current.run_id != self.run_id:
-            raise Refused(
-                "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease", obj=self.config.record_name,
-                advice="Another run took over; nothing further was written.",
-            )
+            raise self._lost(side, current)
         self._fresh(side, (record or {}).get("lease"), self._now(side))
         self.renew(side)
+
+    def _lost(self, side: Side, current: Owner | None) -> Refused:
+        return Refused(
+            "lease_lost", f"the lease is held by {current or 'nobody'}", system=side.kube.system, operation="check the lease", obj=self.config.record_name,
+            advice="Another run took over; nothing further was written.",
+        )
 
     def renew(self, side: Side) -> None:
         """Renew the lease unless that was done a moment ago. Called at each step and each look of a wait."""
