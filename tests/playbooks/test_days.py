@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.lease import TTL_SECONDS
-from ansible_collections.kubedr.ontap.tests.support.playbooks import PATIENCE, Operator, Played
+from ansible_collections.kubedr.ontap.tests.support.playbooks import Operator, Played
 
 GROUPS = ["app1", "app2"]
 
@@ -61,29 +61,11 @@ def protect(operator: Operator, groups: int) -> None:
     names = [f"app{number}" for number in range(1, groups + 1)]
     operator.lab.run("deploy", "--all")
     operator.good("setup")
-    write(operator, names)
+    operator.write(names)
     operator.lab.run("backup", "tokyo")
     for name in names:
         operator.lab.run("transfer", name)
-    write(operator, names)
-
-
-def write(operator: Operator, groups: list[str]) -> None:
-    """At least one more record in each volume of each group."""
-    before = {name: written(operator, name) for name in groups}
-    for name in groups:
-        operator.lab.run("write", name)
-    end = time.monotonic() + PATIENCE
-    while any(written(operator, name) <= before[name] for name in groups):
-        assert time.monotonic() < end, "nothing is written"
-        time.sleep(0.1)
-    for name in groups:
-        operator.lab.run("write", name, "--stop")
-
-
-def written(operator: Operator, group: str) -> int:
-    """How many records every volume of the group holds at the source."""
-    return min(int(volume["records"]["count"]) for volume in operator.lab.run("read", "tokyo", group).values())
+    operator.write(names)
 
 
 def untouched(operator: Operator, group: str) -> dict[str, Any]:

@@ -167,11 +167,7 @@ def record(lab: LiveLab, site: str, group: str) -> dict[str, Any]:
 def protect(operator: Operator, count: int) -> None:
     """Written to, backed up and transferred."""
     lab, groups = operator.lab, [f"app{number}" for number in range(1, count + 1)]
-    for group in groups:
-        lab.run("write", group)
-    time.sleep(0.6)
-    for group in groups:
-        lab.run("write", group, "--stop")
+    operator.write(groups)
     lab.run("backup", "tokyo")
     for group in groups:
         lab.run("transfer", group)

@@ -181,6 +181,22 @@ class Operator:
             found[document["group"]] = document
         return found
 
+    def write(self, groups: list[str]) -> None:
+        """At least one more record in each volume of each group, at the source."""
+        before = {name: self._written(name) for name in groups}
+        for name in groups:
+            self.lab.run("write", name)
+        end = time.monotonic() + PATIENCE
+        while any(self._written(name) <= before[name] for name in groups):
+            assert time.monotonic() < end, "nothing is written"
+            time.sleep(0.1)
+        for name in groups:
+            self.lab.run("write", name, "--stop")
+
+    def _written(self, group: str) -> int:
+        """How many records every volume of the group holds at the source."""
+        return min(int(volume["records"]["count"]) for volume in self.lab.run("read", "tokyo", group).values())
+
     def ports(self, site: str) -> set[int]:
         """Where a site's systems listen, for clients and for their peers."""
         return {self.lab.part(f"{site}-{system}")[port] for system in ("ontap", "kubernetes") for port in ("api_port", "peer_port")} - {0}
