@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .._errors import ConfigError, Refused
-from .seen import NoAnswer, PeerSeen, StorageSeen
+from .seen import NoAnswer, PeerSeen, RelationSeen, StorageSeen
 
 OLDEST, AHEAD = timedelta(hours=4), timedelta(minutes=5)
 EXAMPLE = '{"site": "tokyo", "who": "your name", "why": "power lost, seen on site", "at": "2026-01-31T03:04:05Z"}'
@@ -142,13 +142,18 @@ def proof_stands(proof: Mapping[str, Any] | None, epoch: int, survivor: StorageS
         return False, f"fence could not see the {missing} half"
     if proof.get("epoch") != epoch:
         return False, f"the proof is of epoch {proof.get('epoch')}, this is epoch {epoch}"
+    why = void(proof, survivor.incoming)
+    return not why, why
+
+
+def void(proof: Mapping[str, Any], relation: RelationSeen | None) -> str:
+    """Why proof counts for nothing any more, whatever it is of; empty where it counts. To look anew, as `fence` does, makes new proof."""
     at = parse_instant(proof.get("at"))
     if at is None:
-        return False, "the proof bears no time"
-    relation = survivor.incoming
+        return "the proof bears no time"
     if relation and relation.last_transfer_end and relation.last_transfer_end > at:
-        return False, f"a transfer ended after it ({instant(relation.last_transfer_end)})"
-    return True, ""
+        return f"a transfer ended after it ({instant(relation.last_transfer_end)})"
+    return ""
 
 
 def no_answer_is_no_proof(peer: PeerSeen | NoAnswer | None) -> str:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from .._dr.seen import NoAnswer
+from .._dr.seen import NoAnswer, RelationSeen
 from .._dr.state import derive, fence_at_destination
-from .._dr.statement import instant
+from .._dr.statement import instant, void
 from .._errors import KubedrError, Refused
 from .._kube import raisers, workloads
 from .._ontap import snapmirror, svms
 from .connect import Side
-from .look import answered, look_both
+from .look import answered, look_both, relation_seen
 from .walk import Run
 
 
@@ -164,10 +165,22 @@ def _missing(run: Run, half: str, why: str) -> dict[str, Any]:
 
 
 def _half_stands(run: Run, half: str) -> bool:
-    """Both records that can be read hold this half already, of this epoch."""
+    """Both records that can be read hold this half already, of this epoch, and nothing that was seen since makes it void."""
     sides = record_sides(run)
-    records = [side.records(run.config).read()[0] or {} for side in sides]
-    return bool(sides) and all(proof_of(run, record).get(half) for record in records)
+    proofs = [proof_of(run, side.records(run.config).read()[0] or {}) for side in sides]
+    if not proofs or not all(proof.get(half) for proof in proofs):
+        return False
+    relation, _now = _incoming(run)
+    return not any(void(proof, relation) for proof in proofs)
+
+
+def _incoming(run: Run) -> tuple[RelationSeen | None, datetime | None]:
+    """The relationship, and the destination ONTAP cluster's time. One that gives no answer makes nothing void, and tells no time."""
+    relation = answered(lambda: snapmirror.find(run.destination.ontap, run.config.destination_svm))
+    if isinstance(relation, NoAnswer):
+        return None, None
+    now = run.destination.ontap.server_time
+    return relation_seen(relation, now) if relation else None, now
 
 
 def proof_of(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -178,12 +191,13 @@ def proof_of(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _record_half(run: Run, sides: list[Side], half: str, seen: Mapping[str, Any]) -> None:
     """The proof's time is the destination ONTAP cluster's: transfers that it sees later make it void."""
-    at = answered(lambda: svms.cluster(run.destination.ontap))
-    now = None if isinstance(at, NoAnswer) else run.destination.ontap.server_time
+    relation, now = _incoming(run)
 
     def change(record: dict[str, Any]) -> None:
-        proof = proof_of(run, record) or {"epoch": record["epoch"], "site": run.source.config.name}
-        record["proof"] = {**proof, half: dict(seen), "at": instant(now)}
+        proof = proof_of(run, record)
+        if not proof or (void(proof, relation) and proof.get("run_id") != run.run_id):  # the other half is older than what makes it void: both are seen anew
+            proof = {"epoch": record["epoch"], "site": run.source.config.name}
+        record["proof"] = {**proof, half: dict(seen), "at": instant(now), "run_id": run.run_id}
 
     for side in sides:
         run.update(side, change)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ConfigError, KubedrError, Refused
+from ansible_collections.kubedr.ontap.tests.support import drivers
 
 from .conftest import World, instant
 
@@ -359,3 +360,30 @@ def test_a_transfer_that_succeeded_since_contradicts_it(world: World) -> None:
     assert len(found) > len("transfer:")
     world.failover(fence_statement={**word, "evidence": error.value.seen})
     assert world.state()["storage"] == "failed_over_unfenced"
+
+
+def overtaken(world: World) -> None:
+    """Fenced, and then a scheduled transfer, as a mirror makes from a stopped SVM too."""
+    world.fence()
+    world.pocket.run(60)
+    world.pocket.transfer("app1")
+    with pytest.raises(Refused, match="a transfer ended after it"):
+        world.failover()
+
+
+def test_fence_again_makes_new_proof_of_what_a_transfer_made_void(world: World) -> None:
+    overtaken(world)
+    assert not any(result.get("changed") for result in world.fence())
+    world.failover()
+    assert world.report.notes["fence"]["kind"] == "proof"
+
+
+def test_a_half_that_a_transfer_made_void_is_no_proof_beside_one_seen_anew(world: World) -> None:
+    """Law 3: the fence that dies between its halves leaves none that is older than the transfer."""
+    overtaken(world)
+    phases = drivers.fence_tasks(world.group())
+    world.run([task for task in phases if task[1].get("phase") in ("open", "workloads")])
+    with pytest.raises(Refused, match="storage half"):
+        world.failover()
+    world.fence()
+    world.failover()
