@@ -46,7 +46,7 @@ class KubedrAction(ActionBase):  # type: ignore[misc]  # ansible-core carries no
         """Called by Ansible. Returns the module's result, or a failed one: never raises for an error of the run."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        given = with_environment(dict(self._task.args), self.spec.options, os.environ)
+        given = with_environment(_plain(self._task.args), self.spec.options, os.environ)
         checked = ArgumentSpecValidator(**self.spec.to_kwargs()).validate(given)
         params: dict[str, Any] = checked.validated_parameters
         reporter = self._reporter(params, variables, secrets_of([given, params], os.environ, checked._no_log_values))
@@ -121,6 +121,15 @@ class KubedrAction(ActionBase):  # type: ignore[misc]  # ansible-core carries no
                 result["ansible_facts"] = {**facts, **result.get("ansible_facts", {})}
         scrubbed: dict[str, Any] = reporter.scrub(result)
         return scrubbed
+
+
+def _plain(value: Any) -> Any:
+    """Without what ansible-core hangs on each string (where it is from): only ansible-core wants to know, and each copy costs more than the text."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _ends(params: Mapping[str, Any]) -> bool:

@@ -105,9 +105,21 @@ class Journal:
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".run.json.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self.document, file, indent=1, default=str)
-                file.write("\n")
+                file.write(_lines(self.document))
             os.replace(temporary, self.path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def _lines(document: Mapping[str, Any]) -> str:
+    """JSON with a line for each key and for each step: to be read by people and by diff, and still made by json's fast encoder, which knows no indent."""
+    parts = []
+    for key, value in document.items():
+        text = "[\n" + ",\n".join(f"  {_json(step)}" for step in value) + "\n ]" if key == "steps" and value else _json(value)
+        parts.append(f" {_json(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,4 +87,7 @@ def test_every_variable_of_a_group_reaches_the_modules() -> None:
     options = load(ROOT / "roles" / "dr" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     group = load(ROOT / "roles" / "dr" / "vars" / "main.yml")["dr_group"]
     run_options = {"dr_mode", "dr_require", "dr_fence", "dr_fence_statement", "dr_backup", "dr_accept_loss", "dr_teardown_consent", "dr_hooks"}
-    assert {f"dr_{key}" for key in group} - {"dr_name"} == set(options) - run_options
+    taken = dict(re.findall(r"'(\w+)': (\w+)[ ,]", group))
+    assert taken.pop("name") == "inventory_hostname"
+    assert all(variable == f"dr_{key}" for key, variable in taken.items())
+    assert {f"dr_{key}" for key in taken} == set(options) - run_options

@@ -11,7 +11,7 @@ import json
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..controllers.api import meta
 from ..controllers.ports import Obj
@@ -94,7 +94,7 @@ def zipped(data: Any) -> bytes:
 def pack(items: Iterable[tuple[Resource, Obj]], velero: bool, now: float) -> bytes:
     """The tarball. Velero stores each object twice: a second time under the name of its preferred version."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1, format=tarfile.GNU_FORMAT) as tar:
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as tar:
         _add(tar, "metadata/version", b"1.1.0\n" if velero else b"1\n", now)
         for resource, obj in items:
             data = json.dumps(obj, separators=(",", ":")).encode()
@@ -109,7 +109,17 @@ def pack(items: Iterable[tuple[Resource, Obj]], velero: bool, now: float) -> byt
 def _add(tar: tarfile.TarFile, name: str, data: bytes, now: float) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = len(data), int(now), 0o755
+    tar.format = _format(info)
     tar.addfile(info, io.BytesIO(data))
+
+
+def _format(info: tarfile.TarInfo) -> Literal[0, 2]:
+    """As Go's archive/tar chooses: the headers of POSIX 1988 where they hold the name, else those of 2001."""
+    try:
+        info.tobuf(tarfile.USTAR_FORMAT)
+    except ValueError:
+        return tarfile.PAX_FORMAT
+    return tarfile.USTAR_FORMAT
 
 
 def unpack(data: bytes) -> dict[str, list[Obj]]:
