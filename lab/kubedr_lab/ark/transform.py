@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 
 from ..controllers.api import meta
 from ..controllers.ports import Obj
+from ..copying import copied
 from .dialect import Dialect, label_value
 
 _DROPPED = (
@@ -27,7 +27,7 @@ def reset(obj: Obj, dialect: Dialect) -> Obj:
     kept = {name: value for name, value in meta(obj).items() if name not in _DROPPED}
     if not dialect.velero:
         kept = {name: value for name, value in kept.items() if name in ("name", "namespace", "labels", "annotations")}
-    return copy.deepcopy({**{name: value for name, value in obj.items() if name != "status"}, "metadata": kept})
+    return copied({**{name: value for name, value in obj.items() if name != "status"}, "metadata": kept})
 
 
 def drop_annotations(obj: Obj, names: tuple[str, ...]) -> None:
@@ -149,7 +149,7 @@ def skip_reason(obj: Obj, resource: str) -> str:
 
 def merged_account(here: Obj, wanted: Obj) -> Obj:
     """A ServiceAccount that exists, with the secrets, labels and annotations of the backup's added."""
-    merged = copy.deepcopy(here)
+    merged = copied(here)
     for name in ("secrets", "imagePullSecrets"):
         entries = here.get(name) or []
         added = [entry for entry in wanted.get(name) or [] if entry not in entries]

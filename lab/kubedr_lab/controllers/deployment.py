@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import copy
-
+from ..copying import copied
 from . import pods
 from .api import DEPLOYMENTS, PODS, REPLICA_SETS, Api, meta
 from .ports import Obj
@@ -77,7 +76,7 @@ def wanted_replicas(workload: Obj) -> int:
 
 def same_template(replica_set: Obj, deployment: Obj) -> bool:
     """Whether the ReplicaSet's template is the Deployment's, apart from the hash label."""
-    template = copy.deepcopy(replica_set["spec"]["template"])
+    template = copied(replica_set["spec"]["template"])
     (template.get("metadata") or {}).get("labels", {}).pop(HASH, None)
     return bool(template == deployment["spec"]["template"])
 
@@ -86,7 +85,7 @@ def new_replica_set(deployment: Obj) -> Obj:
     """The ReplicaSet for the Deployment's present template."""
     spec = deployment["spec"]
     mark = {HASH: pods.digest(spec["template"])}
-    template, selector = copy.deepcopy(spec["template"]), copy.deepcopy(spec["selector"])
+    template, selector = copied(spec["template"]), copied(spec["selector"])
     labels = {**((template.get("metadata") or {}).get("labels") or {}), **mark}
     template["metadata"] = {**(template.get("metadata") or {}), "labels": labels}
     selector["matchLabels"] = {**(selector.get("matchLabels") or {}), **mark}

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
 
+from ..copying import copied
 from .api import Kind, meta, timestamp
 from .ports import Obj
 
@@ -76,7 +76,7 @@ def from_template(template: Obj, owner: Obj, reference: Obj, labels: dict[str, s
         "namespace": meta(owner).get("namespace"), "labels": {**(wanted.get("labels") or {}), **labels},
         "annotations": dict(wanted.get("annotations") or {}), "ownerReferences": [reference],
     }
-    return {"metadata": metadata, "spec": copy.deepcopy(template.get("spec") or {})}
+    return {"metadata": metadata, "spec": copied(template.get("spec") or {})}
 
 
 def with_condition(conditions: list[Obj] | None, kind: str, status: bool, reason: str, message: str, now: float) -> list[Obj]:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
+from ..copying import copied
 from . import pods
 from .api import CLAIMS, PODS, STATEFUL_SETS, Api, key, meta
 from .deployment import wanted_replicas
@@ -104,7 +104,7 @@ def new_claim(workload: Obj, template: Obj, pod_name: str) -> Obj:
     metadata: Obj = {"namespace": meta(workload)["namespace"], "name": f"{wanted['name']}-{pod_name}", "labels": labels}
     if wanted.get("annotations"):
         metadata["annotations"] = dict(wanted["annotations"])
-    return {"metadata": metadata, "spec": copy.deepcopy(template["spec"])}
+    return {"metadata": metadata, "spec": copied(template["spec"])}
 
 
 def new_pod(workload: Obj, number: int) -> Obj:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from typing import Any
 
+from ..copying import copied
 from .errors import Json, KubeError
 from .patches import merge_key, merge_maps
 from .resources import Resource
@@ -25,13 +25,13 @@ def apply_patch(resource: Resource, current: Json | None, body: Json, manager: s
     Raises:
         KubeError: 409 with one cause per leaf that another manager owns with another value, unless ``force``.
     """
-    body = copy.deepcopy(body)
+    body = copied(body)
     for name in _SERVER_METADATA:
         body["metadata"].pop(name, None)
     owned = _ownable(body)
     fields = _to_fields(owned)
     mine = set(_leaves(fields))
-    result = copy.deepcopy(current) if current else {}
+    result = copied(current) if current else {}
     entries: list[Json] = result.get("metadata", {}).get("managedFields") or []
     others = [entry for entry in entries if (entry["manager"], entry["operation"]) != (manager, "Apply")]
     _drop_forgotten(result, entries, others, mine)
@@ -68,7 +68,7 @@ def _settle(current: Json | None, owned: Json, others: list[Json], mine: set[Pat
         clashes = [path for path in shared if _read(current, path) != _read(owned, path)]
         conflicts += [(path, entry["manager"]) for path in clashes]
         if clashes:
-            entry = copy.deepcopy(entry)
+            entry = copied(entry)
             for path in clashes:
                 _forget(entry["fieldsV1"], path)
         kept.append(entry)

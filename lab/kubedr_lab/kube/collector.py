@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
+from ..copying import copied
 from .errors import Json, KubeError
 from .resources import Resource
 from .verbs import Options, Verbs
@@ -46,7 +46,7 @@ class Collector:
             name = obj["metadata"]["name"]
             rows = [row for row in self._registry.types() if row.namespaced]
             if obj["metadata"].get("deletionTimestamp") and self._emptied(rows, name) and obj["spec"].get("finalizers"):
-                body = {**copy.deepcopy(obj), "spec": {"finalizers": []}}
+                body = {**copied(obj), "spec": {"finalizers": []}}
                 self._verbs.update(resource, "", name, body, Options(patch=True, subresource="finalize"))
 
     def _definitions(self) -> None:
@@ -92,12 +92,12 @@ class Collector:
                 continue
             namespace, name = metadata.get("namespace", ""), metadata["name"]
             if others or marker == "orphan":
-                self._verbs.update(row, namespace, name, {**copy.deepcopy(child), "metadata": {**metadata, "ownerReferences": others}}, Options(patch=True))
+                self._verbs.update(row, namespace, name, {**copied(child), "metadata": {**metadata, "ownerReferences": others}}, Options(patch=True))
             else:
                 self._delete(row, (namespace, name))
                 if (namespace, name) in self._objects.table(row).objects:
                     return
         metadata = owner["metadata"]
         finalizers = [finalizer for finalizer in metadata["finalizers"] if finalizer != marker]
-        body = {**copy.deepcopy(owner), "metadata": {**metadata, "finalizers": finalizers}}
+        body = {**copied(owner), "metadata": {**metadata, "finalizers": finalizers}}
         self._verbs.update(resource, metadata.get("namespace", ""), metadata["name"], body, Options(patch=True))

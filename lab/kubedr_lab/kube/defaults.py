@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import base64
-import copy
 from ipaddress import IPv4Address
 from random import Random
 
+from ..copying import copied
 from .errors import Json
 
 _SERVICE_NET = int(IPv4Address("10.96.0.0"))
@@ -67,7 +67,7 @@ def complete(group: str, kind: str, obj: Json, rng: Random) -> None:
 
 def _fill(target: Json, defaults: Json) -> None:
     for key, value in defaults.items():
-        target.setdefault(key, copy.deepcopy(value))
+        target.setdefault(key, copied(value))
 
 
 def _containers(spec: Json) -> None:

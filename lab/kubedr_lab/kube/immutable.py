@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterator
 
+from ..copying import copied
 from .errors import Cause, Json
 from .selectors import dig
 from .validation import VOLUME_SOURCES
@@ -57,7 +57,7 @@ def _secret(new: Json, old: Json) -> Iterator[Cause]:
 
 def _pod(new: Json, old: Json) -> Iterator[Cause]:
     def fixed(pod: Json) -> Json:
-        spec = {key: copy.deepcopy(value) for key, value in pod["spec"].items() if key not in _POD_MUTABLE}
+        spec = {key: copied(value) for key, value in pod["spec"].items() if key not in _POD_MUTABLE}
         for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
             container.pop("image", None)
         return spec
@@ -74,7 +74,7 @@ def _volume(new: Json, old: Json) -> Iterator[Cause]:
 
 
 def _claim(new: Json, old: Json) -> Iterator[Cause]:
-    before, after = copy.deepcopy(old["spec"]), copy.deepcopy(new["spec"])
+    before, after = copied(old["spec"]), copied(new["spec"])
     for spec in (before, after):
         if not old["spec"].get("volumeName"):
             spec.pop("volumeName", None)

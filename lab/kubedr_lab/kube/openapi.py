@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import copy
-
+from ..copying import copied
 from .errors import Json, no_such_path
 from .resources import Registry, Resource
 
@@ -61,7 +60,7 @@ def _paths(row: Resource, schema: str) -> Json:
 
 
 def _schema(row: Resource) -> Json:
-    schema: Json = copy.deepcopy(row.schema) if row.schema else {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    schema: Json = copied(row.schema) if row.schema else {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     schema.setdefault("properties", {}).update(apiVersion={"type": "string"}, kind={"type": "string"}, metadata=free)
     schema["x-kubernetes-group-version-kind"] = [_gvk(row)]

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import jsonpatch  # type: ignore[import-untyped,unused-ignore]
 from jsonpointer import JsonPointerException  # type: ignore[import-untyped,unused-ignore]
 
+from ..copying import copied
 from .errors import Json, KubeError, bad_request
 
 _BY_NAME = ("containers", "initContainers", "ephemeralContainers", "volumes", "env", "imagePullSecrets", "secrets")
@@ -103,7 +103,7 @@ def _merge_lists(target: list[Any], patch: list[Any], field: str) -> list[Any]:
             if at is not None:
                 merged.pop(at)
         elif at is None:
-            merged.append(copy.deepcopy(item))
+            merged.append(copied(item))
         else:
             merged[at] = strategic_merge(merged[at], item)
     return merged

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..copying import copied
 from .errors import Cause, Json
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
@@ -96,7 +96,7 @@ def _walk_map(value: Json, schema: Json, path: str, findings: Findings) -> Json:
             findings.unknown.append(below)
     for key, below_schema in properties.items():
         if key not in result and "default" in below_schema:
-            result[key] = _walk(copy.deepcopy(below_schema["default"]), below_schema, f"{path}.{key}", findings)
+            result[key] = _walk(copied(below_schema["default"]), below_schema, f"{path}.{key}", findings)
     for key in schema.get("required") or []:
         if key not in result and (path or key not in ("apiVersion", "kind", "metadata")):
             findings.errors.append((f"{path}.{key}" if path else key, "Required value"))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from ..clock import Clock
+from ..copying import copied
 from .crds import complete_crd, crd_faults, crd_rows
 from .defaults import complete, initial_status
 from .errors import (
@@ -88,7 +88,7 @@ class Verbs:
         Raises:
             KubeError: 400, 403 (namespace terminating), 404 (no such namespace), 409, 422.
         """
-        obj = self._checked_body(resource, namespace, copy.deepcopy(body))
+        obj = self._checked_body(resource, namespace, copied(body))
         metadata = obj["metadata"]
         if resource.namespaced:
             self._check_namespace(resource, namespace, str(metadata.get("name", "")))
@@ -175,7 +175,7 @@ class Verbs:
     def _mark_deleted(self, resource: Resource, current: Json, finalizers: list[str]) -> Json:
         if current["metadata"].get("deletionTimestamp"):
             return current
-        new = copy.deepcopy(current)
+        new = copied(current)
         new["metadata"].update(deletionTimestamp=self.now(), deletionGracePeriodSeconds=0)
         if finalizers:
             new["metadata"]["finalizers"] = finalizers
@@ -265,7 +265,7 @@ def _carry_over(resource: Resource, current: Json, new: Json, subresource: str) 
     before = current["metadata"]
     if subresource == "status":
         result = {**current, "metadata": dict(before), **({"status": new["status"]} if new.get("status") is not None else {})}
-        return copy.deepcopy(result)
+        return copied(result)
     if "status" in resource.subresources:
         new = {key: value for key, value in new.items() if key != "status"} | ({"status": current["status"]} if "status" in current else {})
     if resource.key == ("", "namespaces"):

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
 import yaml
 
+from ..copying import copied
 from ..messages import Request, Response
 from .apply import apply_patch
 from .errors import Cause, Json, KubeError, bad_request, conflict, invalid, method_not_allowed, no_such_path, success
@@ -65,7 +65,7 @@ class Writer:
 
     def _bind(self, request: Request, target: Target, body: Any) -> Response:
         """What a scheduler does: the one way to give a pod its node."""
-        pod = copy.deepcopy(self._verbs.get(target.resource, target.namespace, target.name))
+        pod = copied(self._verbs.get(target.resource, target.namespace, target.name))
         node = (checked_options("Binding", body).get("target") or {}).get("name")
         if not node:
             raise invalid("", "Binding", target.name, [("target.name", "Required value")])
@@ -100,7 +100,7 @@ class Writer:
 
     def _scale(self, request: Request, target: Target, scale: Any) -> Response:
         replicas = (checked_options("Scale", scale).get("spec") or {}).get("replicas")
-        obj = copy.deepcopy(self._verbs.get(target.resource, target.namespace, target.name))
+        obj = copied(self._verbs.get(target.resource, target.namespace, target.name))
         obj["spec"]["replicas"] = replicas if replicas is not None else 0
         updated = self._verbs.update(target.resource, target.namespace, target.name, obj, Options(is_dry_run(request), patch=True))
         return answer(scale_of(updated))
@@ -108,7 +108,7 @@ class Writer:
     def _patch(self, request: Request, target: Target, patch: Any, content_type: str) -> Response:
         if content_type == "application/apply-patch+yaml":
             return self._apply(request, target, patch)
-        current = copy.deepcopy(self._verbs.get(target.resource, target.namespace, target.name))
+        current = copied(self._verbs.get(target.resource, target.namespace, target.name))
         new = _patched(target.resource, scale_of(current) if target.subresource == "scale" else current, patch, content_type)
         if target.subresource == "scale":
             return self._scale(request, target, new)

@@ -9,10 +9,10 @@ import fnmatch
 import operator
 import re
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
+from ..copying import copied
 from .errors import invalid_value
 
 Schema = dict[str, Any]
@@ -112,7 +112,7 @@ def _merge(target: dict[str, Any], extra: Any) -> None:
             for one, other in zip(have, value, strict=True):
                 _merge(one, other)
         else:
-            target[key] = deepcopy(value)
+            target[key] = copied(value)
 
 
 def _drop(record: Any, path: Sequence[str]) -> None:
