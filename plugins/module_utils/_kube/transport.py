@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ except ImportError:
     KUBERNETES_IMPORT_ERROR = traceback.format_exc()
 
 USER_AGENT = "kubedr.ontap"
+AUTH_KEPT = 30.0
+"""Seconds. The library asks for a new token five minutes before one expires, and reads the whole configuration anew whenever it is asked for the headers."""
 
 
 class KubernetesTransport:
@@ -55,6 +58,8 @@ class KubernetesTransport:
         self.configuration = _configure(access)
         self.host: str = self.configuration.host.rstrip("/")
         self._api = kube_client.ApiClient(configuration=self.configuration)
+        self._auth: dict[str, str] = {}
+        self._auth_until = 0.0
 
     def send(self, request: Request) -> Response:
         """One request, one answer. See ``_http.Transport`` for the errors."""
@@ -78,15 +83,22 @@ class KubernetesTransport:
             raise AnswerLost(f"the answer broke off: {error}", system=self.system, operation=operation) from error
         finally:
             raw.release_conn()
+        if raw.status == 401:
+            self._auth_until = 0.0
         return Response(int(raw.status), {key.lower(): value for key, value in raw.headers.items()}, _parse(data))
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
-        for setting in self.configuration.auth_settings().values():
-            headers[str(setting["key"])] = str(setting["value"])
-        return headers
+        return {**headers, **self._authorization()}
+
+    def _authorization(self) -> dict[str, str]:
+        now = time.monotonic()
+        if now >= self._auth_until:
+            self._auth = {str(setting["key"]): str(setting["value"]) for setting in self.configuration.auth_settings().values()}
+            self._auth_until = now + AUTH_KEPT
+        return self._auth
 
 
 def _name(access: KubeAccess) -> str:

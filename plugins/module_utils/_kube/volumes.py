@@ -52,11 +52,14 @@ def claim_of(pv: dict[str, Any]) -> tuple[str, str]:
     return str(ref.get("namespace") or ""), str(ref.get("name") or "")
 
 
-def precreate(client: KubeClient, manifest: dict[str, Any], *, check_mode: bool = False) -> tuple[dict[str, Any] | None, bool]:
+def precreate(
+    client: KubeClient, manifest: dict[str, Any], *, check_mode: bool = False, absent: bool = False,
+) -> tuple[dict[str, Any] | None, bool]:
     """The PersistentVolume exists, kept for the claim that the manifest names. One that exists already is left alone if it is kept for that claim.
 
     Args:
         manifest: as ``_dr/pvs.py`` makes it: Retain, claimRef without uid, no status.
+        absent: it was just read, and is not there. A server that knows better refuses the creation, and it is read.
 
     Raises:
         Refused: one of that name exists for another claim, or leads elsewhere.
@@ -64,7 +67,7 @@ def precreate(client: KubeClient, manifest: dict[str, Any], *, check_mode: bool 
     name, wanted = str(manifest["metadata"]["name"]), claim_of(manifest)
     found, changed = act(
         client, lambda: read_pv(client, name), lambda seen: seen is not None, lambda _seen: client.create(PVS, manifest),
-        what=f"create volume {name}", check_mode=check_mode,
+        what=f"create volume {name}", check_mode=check_mode, first=(lambda: None) if absent else None,
     )
     if found is not None and claim_of(found) != wanted:
         raise Refused(

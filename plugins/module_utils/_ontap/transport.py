@@ -26,7 +26,8 @@ except ImportError:
 
 
 class RequestsTransport:
-    """One cluster's management interface. Holds a session, so that connections are kept; nothing is shared between instances.
+    """One cluster's management interface. Its connections are kept; nothing is shared between instances. What a session would add (cookies, redirects,
+    settings of the environment) is not wanted, and costs more than the rest of a request.
 
     Proxies, .netrc and REQUESTS_CA_BUNDLE of the environment are ignored: what the inventory says about TLS holds.
 
@@ -43,14 +44,15 @@ class RequestsTransport:
         host = f"[{access.hostname}]" if ":" in access.hostname and not access.hostname.startswith("[") else access.hostname
         self.base = f"https://{host}:{access.http_port}" if access.http_port else f"https://{host}"
         self.access, self.system = access, f"ONTAP {access.site or access.hostname}"
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
-        self.session.verify = (access.ca_path or True) if access.validate_certs else False
+        self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE)
+        self._verify = (access.ca_path or True) if access.validate_certs else False
+        self._cert: str | tuple[str, str] | None = None
+        self._auth: requests.auth.HTTPBasicAuth | None = None
         if access.cert_filepath:
-            self.session.cert = (access.cert_filepath, access.key_filepath) if access.key_filepath else access.cert_filepath
+            self._cert = (access.cert_filepath, access.key_filepath) if access.key_filepath else access.cert_filepath
         else:
-            self.session.auth = requests.auth.HTTPBasicAuth(access.username.encode(), access.password.encode())
+            self._auth = requests.auth.HTTPBasicAuth(access.username.encode(), access.password.encode())
+        self._no_cookies = requests.cookies.RequestsCookieJar()
 
     def send(self, request: Request) -> Response:
         """One request, its answer whatever the status.
@@ -63,18 +65,21 @@ class RequestsTransport:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-                answer = self.session.request(
-                    request.method,
-                    self.base + request.path,
-                    params=dict(request.query),
-                    json=request.body,
-                    timeout=(request.timeout, request.timeout),
-                    headers={"Accept": "application/hal+json", "X-Dot-Client-App": "kubedr.ontap"},
-                    allow_redirects=False,
+                answer = self._adapter.send(
+                    self._prepared(request), timeout=(request.timeout, request.timeout), verify=self._verify, cert=self._cert, proxies={},
                 )
+                content = answer.content
         except (requests.exceptions.RequestException, OSError) as error:
             raise self._typed(error, f"{request.method} {request.path}", request.timeout) from None
-        return Response(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, _parsed(answer))
+        return Response(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, _parsed(answer) if content else None)
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest:
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=request.method, url=self.base + request.path, params=dict(request.query), json=request.body, auth=self._auth, cookies=self._no_cookies,
+            headers={"Accept": "application/hal+json", "X-Dot-Client-App": "kubedr.ontap"},
+        )
+        return prepared
 
     def _typed(self, error: Exception, operation: str, timeout: float) -> KubedrError:
         where: dict[str, Any] = {"system": self.system, "operation": operation}
@@ -109,8 +114,6 @@ class RequestsTransport:
 
 
 def _parsed(answer: requests.Response) -> Any:
-    if not answer.content:
-        return None
     try:
         return answer.json()
     except ValueError:

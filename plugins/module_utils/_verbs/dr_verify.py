@@ -34,7 +34,7 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     config = parse_group(params["group"])
     answer = config.timeouts["answer"]
     walk = Run(config, env, "verify", "verify", Side(config.source, env, answer, 0), Side(config.destination, env, answer, 3))
-    _seen, view, _state = failover.look(walk)
+    _seen, view, _state = failover.look(walk, brief=True)
     backup = str(params.get("backup") or (view.record.get("backup") or {}).get("name") or "")
     if not backup:
         raise Refused("no_backup", "no backup is named and the record of the group has none", operation="verify", obj=config.name, advice="Name one.")

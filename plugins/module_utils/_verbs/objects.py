@@ -191,7 +191,7 @@ def _apply(run: Run, todo: Iterable[tuple[pvs.ClaimVolume, pvs.PvAction]]) -> di
 
     def give(volume: pvs.ClaimVolume, action: pvs.PvAction) -> str:
         if action.do == pvs.CREATE and volume.manifest is not None:
-            return volumes.phase_of(volumes.precreate(kube, volume.manifest)[0] or {})
+            return volumes.phase_of(volumes.precreate(kube, volume.manifest, absent=True)[0] or {})
         return volumes.phase_of(volumes.patch_pv(kube, volume.pv, action.patch or {})[0])
 
     return dict(zip((volume.pv for volume, _action in given), run.env.together([partial(give, *pair) for pair in given]), strict=True))

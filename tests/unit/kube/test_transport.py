@@ -213,3 +213,17 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exception, match="pip install kubernetes") as caught:
         KubernetesTransport(KubeAccess("tokyo", host="https://x"))
     assert "Traceback" in caught.value.seen  # type: ignore[attr-defined]
+
+
+def test_the_library_is_not_asked_for_the_token_at_every_request(serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would read the whole configuration anew each time. After half a minute, and after a 401, it is asked again: the token may be a new one."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    transport = KubernetesTransport(KubeAccess("tokyo", kubeconfig=kubeconfig(tmp_path, "a", serve("a"), "token-a")))
+    answers = [ask(transport).body["authorization"]]
+    transport.configuration.refresh_api_key_hook = None
+    transport.configuration.api_key.update(dict.fromkeys(transport.configuration.api_key, "Bearer token-new"))
+    answers.append(ask(transport).body["authorization"])
+    now[0] += 31
+    answers.append(ask(transport).body["authorization"])
+    assert answers == ["Bearer token-a", "Bearer token-a", "Bearer token-new"]

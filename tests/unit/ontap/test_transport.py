@@ -218,8 +218,8 @@ def test_a_ca_file_that_is_not_there_names_the_option(serve: Any, tmp_path: Path
 def test_a_client_certificate_replaces_the_password(tmp_path: Path) -> None:
     pem = str(certificate(tmp_path, "client"))
     line = RequestsTransport(OntapAccess("osaka", "localhost", cert_filepath=pem, key_filepath=pem))
-    assert line.session.cert == (pem, pem)
-    assert line.session.auth is None
+    assert line._cert == (pem, pem)
+    assert line._auth is None
 
 
 def test_an_ipv6_address_is_put_in_brackets() -> None:
