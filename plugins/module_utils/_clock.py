@@ -58,6 +58,7 @@ def poll(
     describe: Callable[[T], object] = lambda seen: seen,
     on_look: Callable[[T], None] = lambda seen: None,
     growth: float = GROWTH,
+    first: float = FIRST_PAUSE,
 ) -> T:
     """Look at once, then again after 0.2 s, 0.3 s, ... 5 s, until ``done`` or the deadline.
 
@@ -67,11 +68,12 @@ def poll(
         describe: makes what was seen JSON-serialisable for the error.
         on_look: called with each look, for progress lines and for renewing a lease.
         growth: GROWTH or CLOSE_GROWTH.
+        first: seconds of the first pause, for what mostly takes less than FIRST_PAUSE.
 
     Raises:
         WaitTimeout: with the last look in ``seen``.
     """
-    end, pause = clock.monotonic() + timeout, FIRST_PAUSE
+    end, pause = clock.monotonic() + timeout, first
     while True:
         seen = fetch()
         on_look(seen)

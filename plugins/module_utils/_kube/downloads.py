@@ -27,6 +27,8 @@ Fetch = Callable[[str, float], bytes]
 """Body behind a URL; arguments are the URL and a timeout in seconds."""
 
 FETCH_TIMEOUT = 60.0
+SIGNING = 0.05
+"""Seconds. Velero signs a URL within a few hundredths of a second."""
 NOT_REACHABLE = "Set publicUrl in the storage location's config to a name that this host can reach, or run where the object store is reachable."
 
 
@@ -91,7 +93,7 @@ def _signed(client: KubeClient, ark: ArkAccess, path: str, kind: str, name: str,
     try:
         seen = first if first is not None and settled(first) else poll(
             client.clock, lambda: client.get(path) or {}, settled, timeout=timeout, what=f"sign a URL for {kind} of {name}", system=client.system,
-            describe=lambda seen: str((seen.get("status") or {}).get("phase") or "no status yet"),
+            describe=lambda seen: str((seen.get("status") or {}).get("phase") or "no status yet"), first=SIGNING,
         )
     except WaitTimeout as error:
         error.advice = f"Does {name} exist on this cluster, and is the {ark.dialect.product} server running?"
