@@ -4,8 +4,8 @@
 # Private to the collection: may change at any time.
 """The comparison of what a backup holds with what stands on a cluster: object by object, pods, and every claim with its volume.
 
-At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared a few kinds at a time, and only what does
-not fit is kept.
+At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared a few kinds at a time, while the next few
+are read, and only what does not fit is kept.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .._kube.workloads import REPLICATED, Pod, WorkloadRef, controlled, workload
 GET_SINGLY = 2
 """Up to so many objects of a kind are read one by one, instead of listing a kind of the whole cluster."""
 NAMESPACES_LISTED_SINGLY = 2
-KINDS_AT_ONCE = 12
-"""So many kinds are in memory at a time."""
+KINDS_AT_ONCE = 6
+"""So many kinds are read while as many others, read before, are compared: that many twice are in memory."""
 
 
 @dataclass(frozen=True)
@@ -124,22 +124,34 @@ def verify(
     result, kept = Verification(), _Kept()
     served = {found.group_resource: found for found in client.resources({_group(kind) for kind in [*wanted, "pods"]})}
     kinds = sorted({*wanted, "pods"})
+    compare_last: Callable[[], None] = lambda: None  # noqa: E731 - a name that is given others below
     for begin in range(0, len(kinds), KINDS_AT_ONCE):
         some = kinds[begin : begin + KINDS_AT_ONCE]
         between()
         asks = [(kind, ask) for kind in some for ask in _live(client, served.get(kind), kind, wanted.get(kind, set()), namespaces)]
-        found = list(zip(asks, client.together([ask for _kind, ask in asks]), strict=True))
-        for kind in some:
-            left = set(wanted.get(kind, ()))
-            for key, live in (pair for (asked, _ask), lives in found if asked == kind for pair in lives):
-                kept.look(kind, key, live, set(namespaces), result)
-                if key in left:
-                    left.discard(key)
-                    result.add(compare(key, backup.get(*key) or {}, live, context))
-            for key in sorted(left):
-                result.add(compare(key, backup.get(*key) or {}, None, context))
+        *lists, _compared = client.together([*(ask for _kind, ask in asks), compare_last])
+        live = [(kind, found) for (kind, _ask), found in zip(asks, lists, strict=True)]
+        compare_last = partial(_compare_kinds, {kind: wanted.get(kind, set()) for kind in some}, live, backup, context, set(namespaces), kept, result)
+    compare_last()
     result.claims = [_check_claim(volume, backup, kept, writable) for volume in claims]
     return result
+
+
+def _compare_kinds(
+    wanted: Mapping[str, set[Key]], live: Iterable[tuple[str, Iterable[tuple[Key, Manifest]]]], backup: Objects, context: Context, namespaces: set[str],
+    kept: _Kept, result: Verification,
+) -> None:
+    """What was read of a few kinds, against the backup; while the next few are read."""
+    left = {kind: set(keys) for kind, keys in wanted.items()}
+    for kind, lives in live:
+        for key, manifest in lives:
+            kept.look(kind, key, manifest, namespaces, result)
+            if key in left[kind]:
+                left[kind].discard(key)
+                result.add(compare(key, backup.get(*key) or {}, manifest, context))
+    for keys in left.values():
+        for key in sorted(keys):
+            result.add(compare(key, backup.get(*key) or {}, None, context))
 
 
 def expected_keys(backup: Objects, namespaces: Sequence[str], also: Iterable[Key], claims: Iterable[ClaimVolume], label_selector: str) -> dict[str, set[Key]]:
