@@ -24,6 +24,8 @@ ALLOWED: dict[str, str] = {
     "record/*/at_objects": "a time",
     "record/*/run/began": "a time",
     "record/*/intent/break/relationship": "an id",
+    "record/*/proof/run_id": "the run that saw it",
+    "record/*/fence/proof/run_id": "the same, once a promotion rests on it",
     "record/*/objects/prepared/run_id": "the run that prepared them: after a death before that was told, the next one does it again",
     "record/*/restores*": "a restore that failed is made anew under the next number: how many it took may differ, how the last one ended may not",
     "record/*/verified/restores*": "as above",
