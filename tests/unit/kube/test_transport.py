@@ -44,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         seen = {"name": self.server.name, "path": self.path, "authorization": self.headers.get("Authorization"),  # type: ignore[attr-defined]
                 "type": self.headers.get("Content-Type"), "body": self.rfile.read(length).decode()}
         data = b"page not found" if self.path.startswith("/text") else json.dumps(seen).encode()
-        self.send_response({"/text": 404, "/move": 302}.get(self.path, 200))
+        self.send_response({"/text": 404, "/move": 302, "/denied": 401}.get(self.path, 200))
         self.send_header("Content-Length", str(len(data) + (50 if self.path.startswith("/cut") else 0)))
         self.send_header("Location", "/elsewhere")
         self.end_headers()
@@ -226,4 +226,7 @@ def test_the_library_is_not_asked_for_the_token_at_every_request(serve: Any, tmp
     answers.append(ask(transport).body["authorization"])
     now[0] += 31
     answers.append(ask(transport).body["authorization"])
-    assert answers == ["Bearer token-a", "Bearer token-a", "Bearer token-new"]
+    transport.configuration.api_key.update(dict.fromkeys(transport.configuration.api_key, "Bearer token-newest"))
+    assert transport.send(Request("GET", "/denied")).status == 401
+    answers.append(ask(transport).body["authorization"])
+    assert answers == ["Bearer token-a", "Bearer token-a", "Bearer token-new", "Bearer token-newest"]
