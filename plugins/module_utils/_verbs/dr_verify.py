@@ -15,7 +15,7 @@ from .._argspec import GROUP, ArgumentSpec
 from .._dr.config import parse_group
 from .._env import Env
 from .._errors import KubedrError, Refused
-from . import dr_verify_core, failover, verifying
+from . import dr_verify_core, failover, objects, verifying
 from .connect import Side
 from .walk import Run
 
@@ -34,11 +34,12 @@ def run(params: dict[str, Any], env: Env) -> dict[str, Any]:
     config = parse_group(params["group"])
     answer = config.timeouts["answer"]
     walk = Run(config, env, "verify", "verify", Side(config.source, env, answer, 0), Side(config.destination, env, answer, 3))
-    _seen, view, _state = failover.look(walk, brief=True)
-    backup = str(params.get("backup") or (view.record.get("backup") or {}).get("name") or "")
+    named = str(params.get("backup") or "")
+    (_seen, view, _state), held = env.together([lambda: failover.look(walk, brief=True), lambda: objects.contents(walk, named) if named else None])
+    backup = named or str((view.record.get("backup") or {}).get("name") or "")
     if not backup:
         raise Refused("no_backup", "no backup is named and the record of the group has none", operation="verify", obj=config.name, advice="Name one.")
-    result = verifying.verification(walk, view, backup).as_dict()
+    result = verifying.verification(walk, view, backup, held).as_dict()
     if not result["verified"]:
         wrong = dr_verify_core.problems(result, ())
         raise KubedrError(

@@ -4,8 +4,8 @@
 # Private to the collection: may change at any time.
 """The comparison of what a backup holds with what stands on a cluster: object by object, pods, and every claim with its volume.
 
-At most one list per kind (per namespace for groups of up to two namespaces) and its pages; objects are compared a few kinds at a time, while the next few
-are read, and only what does not fit is kept.
+At most one list per kind (per namespace for groups of up to two namespaces) and its pages; every object is compared as it streams by, while others are
+read, and only what does not fit is kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from .._dr.compare import MISSING, Comparison, Context, compare
@@ -26,8 +27,8 @@ from .._kube.workloads import REPLICATED, Pod, WorkloadRef, controlled, workload
 GET_SINGLY = 2
 """Up to so many objects of a kind are read one by one, instead of listing a kind of the whole cluster."""
 NAMESPACES_LISTED_SINGLY = 2
-KINDS_AT_ONCE = 6
-"""So many kinds are read while as many others, read before, are compared: that many twice are in memory."""
+BREATH = 500
+"""Objects from one look at the lease to the next."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,17 @@ class Verification:
         if found.unexpected:
             self.differing.append(replace(found, differences=found.unexpected))
 
+    def join(self, other: Verification) -> None:
+        """Take in what was found of other objects."""
+        for kind, counts in other.kinds.items():
+            self.kinds.setdefault(kind, Counter()).update(counts)
+        self.differing += other.differing
+        self.missing += other.missing
+        self.explained.update(other.explained)
+        self.not_ready += other.not_ready
+        self.claims += other.claims
+        self.pods += other.pods
+
     def as_dict(self) -> dict[str, Any]:
         """For results and evidence: paths and names, never a value."""
         return {
@@ -109,7 +121,7 @@ def verify(
         context: what the collection changed on purpose.
         writable: names of the SVM's volumes that are online and read-write; None where that is not known.
         left_out: ``namespace/claim`` of claims that were left out on purpose: not compared, and not checked.
-        between: called between a few kinds and the next, so that a long comparison can keep a lease alive.
+        between: called now and then, by one thread at a time, so that a long comparison can keep a lease alive.
     """
     chosen = {(found.namespace, found.claim) for found in group_volumes(backup, namespaces, SvmView({}), label_selector)} if label_selector else None
     claims = [
@@ -121,37 +133,62 @@ def verify(
     wanted = expected_keys(backup, namespaces, also, claims, label_selector)
     for text in left_out:
         wanted.get(CLAIMS, set()).discard((CLAIMS, *text.split("/", 1)))
-    result, kept = Verification(), _Kept()
     served = {found.group_resource: found for found in client.resources({_group(kind) for kind in [*wanted, "pods"]})}
     kinds = sorted({*wanted, "pods"})
-    compare_last: Callable[[], None] = lambda: None  # noqa: E731 - a name that is given others below
-    for begin in range(0, len(kinds), KINDS_AT_ONCE):
-        some = kinds[begin : begin + KINDS_AT_ONCE]
-        between()
-        asks = [(kind, ask) for kind in some for ask in _live(client, served.get(kind), kind, wanted.get(kind, set()), namespaces)]
-        *lists, _compared = client.together([*(ask for _kind, ask in asks), compare_last])
-        live = [(kind, found) for (kind, _ask), found in zip(asks, lists, strict=True)]
-        compare_last = partial(_compare_kinds, {kind: wanted.get(kind, set()) for kind in some}, live, backup, context, set(namespaces), kept, result)
-    compare_last()
+    asks = [(kind, ask) for kind in kinds for ask in _live(client, served.get(kind), kind, wanted.get(kind, set()), namespaces)]
+    breath = _one_at_a_time(between)
+    parts = client.together([
+        partial(_stream, ask, kind, wanted.get(kind, set()), backup, context, set(namespaces), breath) for kind, ask in asks
+    ])
+    result, kept = Verification(), _Kept()
+    for kind in kinds:
+        seen: set[Key] = set()
+        for part in (part for (of, _ask), part in zip(asks, parts, strict=True) if of == kind):
+            result.join(part.found)
+            kept.join(part.kept)
+            seen |= part.seen
+        for key in sorted(wanted.get(kind, set()) - seen):
+            result.add(compare(key, backup.get(*key) or {}, None, context))
     result.claims = [_check_claim(volume, backup, kept, writable) for volume in claims]
     return result
 
 
-def _compare_kinds(
-    wanted: Mapping[str, set[Key]], live: Iterable[tuple[str, Iterable[tuple[Key, Manifest]]]], backup: Objects, context: Context, namespaces: set[str],
-    kept: _Kept, result: Verification,
-) -> None:
-    """What was read of a few kinds, against the backup; while the next few are read."""
-    left = {kind: set(keys) for kind, keys in wanted.items()}
-    for kind, lives in live:
-        for key, manifest in lives:
-            kept.look(kind, key, manifest, namespaces, result)
-            if key in left[kind]:
-                left[kind].discard(key)
-                result.add(compare(key, backup.get(*key) or {}, manifest, context))
-    for keys in left.values():
-        for key in sorted(keys):
-            result.add(compare(key, backup.get(*key) or {}, None, context))
+@dataclass
+class _Part:
+    """What came of one list: the comparison, what later checks need, and which of the wanted objects it held."""
+
+    found: Verification
+    kept: _Kept
+    seen: set[Key]
+
+
+def _stream(
+    ask: Ask, kind: str, wanted: Collection[Key], backup: Objects, context: Context, namespaces: set[str], breath: Callable[[], None],
+) -> _Part:
+    """One list, compared with the backup page by page while other lists are read beside it."""
+    part = _Part(Verification(), _Kept(), set())
+    for number, (key, manifest) in enumerate(ask()):
+        if number % BREATH == 0:
+            breath()
+        part.kept.look(kind, key, manifest, namespaces, part.found)
+        if key in wanted and key not in part.seen:
+            part.seen.add(key)
+            part.found.add(compare(key, backup.get(*key) or {}, manifest, context))
+    return part
+
+
+def _one_at_a_time(do: Callable[[], None]) -> Callable[[], None]:
+    """For many threads: whoever comes while another is at it goes on without."""
+    busy = Lock()
+
+    def once() -> None:
+        if busy.acquire(blocking=False):
+            try:
+                do()
+            finally:
+                busy.release()
+
+    return once
 
 
 def expected_keys(backup: Objects, namespaces: Sequence[str], also: Iterable[Key], claims: Iterable[ClaimVolume], label_selector: str) -> dict[str, set[Key]]:
@@ -178,7 +215,7 @@ def _group(kind: str) -> str:
     return kind.partition(".")[2]
 
 
-Ask = Callable[[], list[tuple[Key, Manifest]]]
+Ask = Callable[[], Iterable[tuple[Key, Manifest]]]
 
 
 def _live(client: KubeClient, resource: ApiResource | None, kind: str, keys: set[Key], namespaces: Sequence[str]) -> list[Ask]:
@@ -198,10 +235,9 @@ def _one(client: KubeClient, resource: ApiResource, key: Key) -> list[tuple[Key,
     return [] if found is None else [(key, found)]
 
 
-def _all(client: KubeClient, resource: ApiResource, kind: str, place: str) -> list[tuple[Key, Manifest]]:
-    return [
-        ((kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item) for item in client.items(resource.path(place))
-    ]
+def _all(client: KubeClient, resource: ApiResource, kind: str, place: str) -> Iterator[tuple[Key, Manifest]]:
+    for item in client.items(resource.path(place)):
+        yield (kind, str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])), item
 
 
 @dataclass
@@ -212,6 +248,11 @@ class _Kept:
     """(namespace, name) -> (phase, volumeName)."""
     pvs: dict[str, tuple[tuple[str, str], Manifest, str]] = field(default_factory=dict)
     """name -> (claim, source, description)."""
+
+    def join(self, other: _Kept) -> None:
+        """Take in what was kept of other objects."""
+        self.claims.update(other.claims)
+        self.pvs.update(other.pvs)
 
     def look(self, kind: str, key: Key, live: Manifest, namespaces: set[str], result: Verification) -> None:
         """Remember claims and volumes; note pods and workloads that are not ready."""

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import copy
+from threading import Lock
 from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.compare import Context
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.manifests import Key, MemoryObjects
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.pvs import group_volumes
+from ansible_collections.kubedr.ontap.plugins.module_utils._env import at_once
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import AuthError, Refused
 from ansible_collections.kubedr.ontap.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.dr_verify_core import Verification, verify
 
@@ -144,3 +147,47 @@ def test_other_namespaces_are_nobodys_business(client: KubeClient, standing: Fak
     assert (result.good, result.kinds["configmaps"]["present"]) == (True, 1201)
     assert len(standing.sent) <= len(result.kinds) + 3 + 20
     assert {method for method, _path in standing.sent} == {"GET"}
+
+
+def spoiled(api: FakeApi) -> dict[Key, Manifest]:
+    """1,200 ConfigMaps of which some differ and some are missing, and a workload that is not ready."""
+    held = {**HELD, **{("configmaps", "app1", f"c{number:04}"): obj("ConfigMap", f"c{number:04}", "app1", data={"a": "1"}) for number in range(1200)}}
+    for number in range(1200):
+        if number % 100 != 7:
+            api.put(f"/api/v1/namespaces/app1/configmaps/c{number:04}", {"data": {"a": "2" if number % 100 == 3 else "1"}})
+    del api.objects[CLAIM]
+    pod(api, False)
+    return held
+
+
+def test_lists_read_side_by_side_give_what_they_give_in_turn(client: KubeClient, standing: FakeApi) -> None:
+    held = spoiled(standing)
+    beside = KubeClient(standing, standing.clock, "Kubernetes osaka", together=at_once)
+    in_turn, side_by_side = verified(client, held).as_dict(), verified(beside, held).as_dict()
+    assert side_by_side == in_turn
+    assert (len(in_turn["differing"]), len(in_turn["missing"])) == (12, 13)
+
+
+def test_a_list_that_fails_fails_the_whole(standing: FakeApi) -> None:
+    standing.fail += [("GET", "/deployments", 403)]
+    with pytest.raises(AuthError):
+        verified(KubeClient(standing, standing.clock, "Kubernetes osaka", together=at_once))
+
+
+def test_a_long_list_keeps_the_lease_alive_and_a_lost_one_ends_it(standing: FakeApi) -> None:
+    held, looks, inside = spoiled(standing), 0, Lock()
+
+    def look() -> None:
+        nonlocal looks
+        assert inside.acquire(blocking=False), "two threads at once"
+        looks += 1
+        inside.release()
+        if looks > 20:
+            raise Refused("lease_lost", "taken over")
+
+    beside = KubeClient(standing, standing.clock, "Kubernetes osaka", together=at_once)
+    verified(beside, held, between=look)
+    assert looks >= 4  # two lists that are begun, and every 500 objects of the long one
+    looks = 20
+    with pytest.raises(Refused):
+        verified(beside, held, between=look)
