@@ -16,7 +16,7 @@ ENV := env -u ANSIBLE_CONFIG PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_COLLECTIONS_
 REQUIREMENTS := $(wildcard requirements/*.txt)
 # A sample of the matrix is in it, and its live cells; all of it: `make matrix`. The live days and the histories: `make days`, `make histories`. On real Kubernetes: `make e2e`.
 ORDINARY := tests/unit tests/gates tests/component tests/awx tests/matrix \
-	tests/playbooks/test_matrix_live.py tests/playbooks/test_hooks.py tests/playbooks/test_teardown.py
+	tests/playbooks/test_matrix_live.py tests/playbooks/test_hooks.py tests/playbooks/test_point.py tests/playbooks/test_teardown.py
 GATES := ruff licences mypy changelog docs-lint units sanity ansible-lint importer
 
 .PHONY: demo circle test bench matrix histories e2e real-lab stage artifact clean help $(GATES)

@@ -57,6 +57,11 @@ options:
   backup:
     type: raw
     description: Name of the backup to restore, or a dict of names by group. The newest usable one where it is not given.
+  snapshot:
+    type: raw
+    description:
+      - Name of the older snapshot to serve, on clones at the same paths, or a dict of names by group. For an unplanned V(failover) only.
+      - V(newest) gives it up again where no clone could be made. The newest data where it is not given.
   accept_loss:
     type: raw
     description: Token of exactly the loss that is accepted, or a dict of tokens by group.

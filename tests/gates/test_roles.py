@@ -86,8 +86,15 @@ def test_every_role_depends_on_the_contract(role: str) -> None:
 def test_every_variable_of_a_group_reaches_the_modules() -> None:
     options = load(ROOT / "roles" / "dr" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     group = load(ROOT / "roles" / "dr" / "vars" / "main.yml")["dr_group"]
-    run_options = {"dr_mode", "dr_require", "dr_fence", "dr_fence_statement", "dr_backup", "dr_accept_loss", "dr_teardown_consent", "dr_hooks"}
+    run_options = {"dr_mode", "dr_require", "dr_fence", "dr_fence_statement", "dr_backup", "dr_snapshot", "dr_accept_loss", "dr_teardown_consent", "dr_hooks"}
     taken = dict(re.findall(r"'(\w+)': (\w+)[ ,]", group))
     assert taken.pop("name") == "inventory_hostname"
     assert all(variable == f"dr_{key}" for key, variable in taken.items())
     assert {f"dr_{key}" for key in taken} == set(options) - run_options
+
+
+def test_every_run_option_reaches_the_first_phase() -> None:
+    """An unplanned failover may decide in it: an option that is not handed over there would be ignored."""
+    options = load(ROOT / "roles" / "dr" / "vars" / "main.yml")["dr_run_options"]
+    handed = (ROOT / "roles" / "preflight" / "tasks" / "main.yml").read_text(encoding="utf-8")
+    assert [name for name in options if f"dr_run_options.{name} " not in handed] == []

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import Refused
 from ansible_collections.kubedr.ontap.tests.support import drivers
-from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
+from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env, snapshot_volumes
 
 from kubedr_lab.pocket import PocketLab
 from kubedr_lab.settings import SITES
@@ -121,6 +121,22 @@ def _starting_break(lab: PocketLab, group: Options) -> None:
     assert isinstance(cluster, dict)
     store.put("cluster", "self", {**cluster, "knobs": {**cluster["knobs"], "break_starts_svm": True}})
     _killed(lab, group)
+
+
+SNAPSHOT = "hourly.0"
+
+
+def _infected(lab: PocketLab, group: Options) -> None:
+    """A snapshot, and what was written after it, is mirrored; then the source is gone."""
+    snapshot_volumes(lab, group["source_site"], group["source_svm"], SNAPSHOT)
+    lab.run(1)
+    lab.write(GROUP, 2)
+    lab.transfer(GROUP)
+    _killed(lab, group)
+
+
+def _failover_to_the_snapshot(lab: PocketLab, group: Options) -> Iterator[drivers.Task]:
+    return drivers.failover_tasks(group, fence_statement=statement(lab), snapshot={GROUP: SNAPSHOT})
 
 
 def _hung_in_a_transfer(lab: PocketLab) -> None:
@@ -252,6 +268,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("failover-ark", _killed, _failover_by_word, lab={"ark": "ark"}, silent=SOURCE),
         Scenario("failover-starting-break", _starting_break, _failover_by_word, break_starts_svm=True, silent=SOURCE),
         Scenario("failover-hung-slow", _nothing, _failover_by_word, lab={"latency": "realistic"}, begin=_hung_in_a_transfer, silent=SOURCE),
+        Scenario("failover-point", _infected, _failover_to_the_snapshot, silent=SOURCE),
         Scenario("failover-planned", _nothing, _planned, mode="planned", allowed=ATTEMPTS),
         Scenario("reprotect", _failed_over, _reprotect),
         Scenario("reprotect-lossy", _returned, _reprotect_at_a_loss),

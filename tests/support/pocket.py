@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import Env, KubeAccess, OntapAccess, Process
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import AnswerLost, ApiError, AuthError, NotFound, Unreachable
 from ansible_collections.kubedr.ontap.plugins.module_utils._http import Request, Response
+from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import volumes
+from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.client import OntapClient
 from ansible_collections.kubedr.ontap.plugins.module_utils._report import Reporter, Silent
 
 from kubedr_lab import messages
@@ -136,3 +138,10 @@ def site_dict(pocket: PocketLab, site: str) -> dict[str, Any]:
         "kubernetes": {"host": f"https://kubernetes.{site}.invalid", "api_key": pocket.secrets.kubernetes[site]},
         "intercluster_lifs": intercluster_lifs(site), "ark": ark_access(pocket.settings),
     }
+
+
+def snapshot_volumes(pocket: PocketLab, site: str, svm: str, name: str, only: int | None = None) -> None:
+    """A snapshot of every data volume of an SVM, as its snapshot policy makes them; or of the first few."""
+    client = OntapClient(PocketOntap(pocket, site), PocketClock(pocket), f"ONTAP {site}")
+    for volume in [found for found in volumes.list_volumes(client, svm) if found.junction != "/"][:only]:
+        client.write("POST", f"{volumes.PATH}/{volume.uuid}/snapshots", {"name": name}, deadline=30)

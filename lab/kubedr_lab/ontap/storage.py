@@ -22,6 +22,8 @@ KNOWN = schema(
     " unix_permissions gid uid junction_parent*} space{size available used} snapmirror{is_protected} aggregates{name uuid} snapshot_policy{name}"
     " guarantee{type} autosize* language tiering* encryption* qos* efficiency* snapshot_count clone*"
 )
+GENERIC = 13001
+"""ONTAP's code for "the command failed": what a clone forbids has no code of its own in its reference."""
 SNAPSHOT = schema(
     "uuid name create_time volume{name uuid} svm{name uuid} snapmirror_label comment state size version_uuid owners logical_size"
     " !delta{size_consumed time_elapsed}"
@@ -63,7 +65,7 @@ def _render(core: Core, volume: Record) -> Record:
         "is_svm_root": volume["root"], "svm_dr_protection": volume["protection"], "nas": nas, "snapshot_policy": {"name": "none"},
         "space": {"size": volume["size"], "available": max(0, volume["size"] - used), "used": used}, "guarantee": {"type": "none"},
         "snapmirror": {"is_protected": bool(core.tables.find("destination", svm=volume["svm"]))},
-        "snapshot_count": len(core.tables.all("snapshot", volume=volume["uuid"])),
+        "snapshot_count": len(core.tables.all("snapshot", volume=volume["uuid"])), "clone": volume.get("clone") or {"is_flexclone": False},
     }
 
 
@@ -107,8 +109,30 @@ async def _create(call: Call) -> Response:
     core, wanted = call.core, call.body.get("svm", {})
     svm = core.svm(wanted.get("uuid") or wanted.get("name") or "")
     volume = new_volume(core, svm, call.body)
+    if call.body.get("clone", {}).get("is_flexclone"):
+        volume |= _cloned(core, svm, call.body)
     job = jobs.start(call, "volume.create", volume["uuid"], core.profile.job, volume=volume)
     return await jobs.answer(call, job, _render(core, volume))
+
+
+def _cloned(core: Core, svm: Record, body: Record) -> Record:
+    """What a FlexClone has from its parent, where the body does not say otherwise.
+
+    Raises:
+        ApiError: no such parent or snapshot in the SVM, or the SVM does not run.
+    """
+    clone = body["clone"]
+    parent = core.tables.find("volume", svm=svm["name"], name=clone.get("parent_volume", {}).get("name", ""))
+    name = clone.get("parent_snapshot", {}).get("name", "")
+    snapshot = core.tables.find("snapshot", volume=parent["uuid"], name=name) if parent else None
+    if parent is None or snapshot is None:
+        raise not_found("clone.parent_volume" if parent is None else "clone.parent_snapshot")
+    if svm["state"] != "running":
+        raise refused(GENERIC, f'Failed to create clone "{body["name"]}" because SVM "{svm["name"]}" is not running.')
+    kept = {key: parent[key] for key in ("size", "style", "comment")}
+    policy = {} if body.get("nas", {}).get("export_policy") else {"export_policy": parent["export_policy"]}
+    described = {"is_flexclone": True, "parent_volume": {"name": parent["name"], "uuid": parent["uuid"]}, "parent_snapshot": {"name": name}}
+    return {**kept, **policy, "clone": described}
 
 
 @action("volume.create")
@@ -117,6 +141,13 @@ async def _created(core: Core, arguments: Record) -> None:
     check_change(core, core.svm(volume["svm"]), "volume")
     if core.tables.find("volume", svm=volume["svm"], name=volume["name"]):
         raise conflict(917927, f'Volume "{volume["name"]}" already exists.')
+    clone = volume.get("clone")
+    if clone:
+        parent = clone["parent_volume"]["uuid"]
+        snapshot = core.tables.find("snapshot", volume=parent, name=clone["parent_snapshot"]["name"])
+        if snapshot is None:
+            raise not_found("clone.parent_snapshot")
+        core.contents.append(volume["uuid"], core.contents.read(parent, 0, snapshot["size"]))
     core.tables.put("volume", volume)
 
 
@@ -154,11 +185,19 @@ async def _changed(core: Core, arguments: Record) -> None:
     core.tables.put("volume", {**volume, **arguments["changes"]})
 
 
+def _parent(volume: Record) -> str:
+    """The uuid of the volume that this one is a clone of; empty where it is none."""
+    return str(((volume.get("clone") or {}).get("parent_volume") or {}).get("uuid") or "")
+
+
 async def _remove(call: Call) -> Response:
     core, volume = call.core, _volume(call)
     check_change(core, core.svm(volume["svm"]), "volume")
     if volume["root"]:
         raise refused(917831, "The root volume of an SVM cannot be deleted.")
+    clones = [other["name"] for other in core.tables.all("volume", svm=volume["svm"]) if _parent(other) == volume["uuid"]]
+    if clones:
+        raise refused(GENERIC, f'Volume "{volume["name"]}" has the clone "{clones[0]}", and cannot be deleted.')
     return await jobs.answer(call, jobs.start(call, "volume.delete", volume["uuid"], core.profile.job))
 
 
@@ -211,6 +250,8 @@ async def _remove_snapshot(call: Call) -> Response:
     snapshot = core.tables.get("snapshot", call.key)
     if snapshot is None or snapshot["volume"] != call.keys["volume.uuid"]:
         raise not_found()
+    if any(_parent(other) == snapshot["volume"] and other["clone"]["parent_snapshot"]["name"] == snapshot["name"] for other in core.tables.all("volume")):
+        raise refused(GENERIC, f'Snapshot "{snapshot["name"]}" is in use by a clone, and cannot be deleted.')
     return await jobs.answer(call, jobs.start(call, "snapshot.delete", snapshot["uuid"], core.profile.job))
 
 

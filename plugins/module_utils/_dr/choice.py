@@ -60,6 +60,7 @@ class Rules:
         now: the DR cluster's own clock, against which expiry is judged.
         svm: the DR SVM; None where volumes are not judged.
         scaled_down_at: when workloads were recorded and scaled down: a later backup holds them at zero.
+        until: when the snapshot was made that is to be served: a later backup holds objects that its data does not know.
         since: when the side that serves was promoted: what its schedule wrote before that is of the time before it was away.
         note: the annotation of a workload that fence scaled down: a backup that holds it at zero would bring it back at zero.
         named: the operator's choice, taken whatever it is.
@@ -73,6 +74,7 @@ class Rules:
     own: frozenset[str] = frozenset()
     scaled_down_at: datetime | None = None
     since: datetime | None = None
+    until: datetime | None = None
     note: str = ""
     named: str = ""
     label_selector: str = ""
@@ -169,6 +171,8 @@ def at_a_glance(backup: BackupLike, rules: Rules) -> str | None:
         return f"it expired at {backup.expires_at:%Y-%m-%dT%H:%M:%SZ}"
     if rules.scaled_down_at is not None and backup.name not in rules.own and backup.started_at >= rules.scaled_down_at:
         return f"it started after the workloads were scaled down at {rules.scaled_down_at:%Y-%m-%dT%H:%M:%SZ}"
+    if rules.until is not None and backup.started_at > rules.until:
+        return f"it started after {rules.until:%Y-%m-%dT%H:%M:%SZ}, the time of the snapshot that is to be served"
     if rules.since is not None and backup.name not in rules.own and backup.started_at < rules.since:
         return f"it is of before {rules.since:%Y-%m-%dT%H:%M:%SZ}, when the side that serves was promoted"
     missing = [name for name in rules.namespaces if not _asked_for(name, backup)]

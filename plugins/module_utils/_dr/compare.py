@@ -184,7 +184,9 @@ def _paths(kind: str, backup: Manifest, live: Manifest) -> list[str]:
     """Every path at which the two differ, sorted, each once."""
     top = sorted((set(backup) | set(live)) - {"kind", "apiVersion"})
     exact_all = "spec" not in backup and kind not in ("serviceaccounts",)
-    found = [path for part in top for path in _differ(backup.get(part), live.get(part), part, part in _EXACT or exact_all)]
+    found = [
+        path for part in top if backup.get(part) != live.get(part) for path in _differ(backup.get(part), live.get(part), part, part in _EXACT or exact_all)
+    ]
     return sorted(set(found))
 
 
@@ -193,6 +195,8 @@ def _differ(mine: Any, theirs: Any, path: str, exact: bool) -> Iterator[str]:
         return
     if isinstance(mine, dict) and isinstance(theirs, dict):
         for name in sorted(set(mine) | set(theirs)):
+            if mine.get(name) == theirs.get(name):  # as most are, of thousands of objects
+                continue
             if name not in theirs and _empty(mine[name]):
                 continue
             if name not in mine and (not exact or _empty(theirs[name])):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import Refused
+from . import point
 from .config import GroupConfig
 from .seen import ObjectsSeen, StorageSeen
 from .words import Objects, Phase
@@ -106,6 +107,11 @@ def _serving(view: View) -> bool:
     return _broken(view) and view.storage.serving
 
 
+def _pointed(view: View) -> bool:
+    """Nothing but a point in time asks for clones; they are made once the SVM runs, before any pod does."""
+    return not view.in_epoch(view.record.get("point") or {}) or (_serving(view) and point.served(view.record, view.storage))
+
+
 def _reached(*words: Objects) -> Callable[[View], bool]:
     return lambda view: view.progress() in {str(word) for word in words}
 
@@ -117,6 +123,7 @@ FAILOVER: tuple[Step, ...] = (
     Step("break", Phase.PROMOTE, "break the relationship off, forced", _break_noted),
     Step("export_rules", Phase.PROMOTE, "let in exactly the clients of this site", _exports),
     Step("start", Phase.PROMOTE, "start the SVM; LIFs up, volumes writable", _serving),
+    Step("point", Phase.PROMOTE, "serve the older snapshot, on clones at the same paths", _pointed),
     Step("volumes", Phase.VOLUMES, "give every PV its volume", _reached(Objects.RESTORING, Objects.RESTORED, Objects.VERIFIED)),
     Step("restore", Phase.RESTORE, "restore the cluster-scoped objects, then the namespaces", _reached(Objects.RESTORED, Objects.VERIFIED)),
     Step("verify", Phase.VERIFY, "compare object by object; pods ready; every claim on its volume", _reached(Objects.VERIFIED)),

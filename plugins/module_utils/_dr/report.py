@@ -17,6 +17,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "objects": "objects",
         "fence": "word on the other site", "proof": "proof", "statement": "statement", "none": "none", "backup": "backup",
         "backup_of": "{name} of {started_at}", "passed_over": "passed over",
+        "point": "point in time", "point_of": "snapshot {snapshot} of {created_at}, on clones; the volumes keep what is newer",
         "rpo_data": "RPO of data", "rpo_objects": "RPO of objects", "rto": "RTO", "seconds": "{value} s", "volume": "volume {name}",
         "lost": "writes after {lost_after} are lost",
         "lost_bytes": "writes after {lost_after} are lost, {bytes} bytes", "step": "step {name}", "begun": "begun {started_at}, its end was not seen",
@@ -28,7 +29,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "message": "メッセージ", "state": "状態", "objects": "オブジェクト",
         "fence": "相手サイトについての根拠", "proof": "証明（フェンス済み）", "statement": "運用者の宣言", "none": "なし",
         "backup": "バックアップ", "backup_of": "{name}（{started_at} 開始）",
-        "passed_over": "採用しなかったもの", "rpo_data": "データの RPO", "rpo_objects": "オブジェクトの RPO", "rto": "RTO",
+        "passed_over": "採用しなかったもの", "point": "ポイントインタイム",
+        "point_of": "Snapshot {snapshot}（{created_at}）をクローンで提供。元のボリュームはより新しいデータを保持",
+        "rpo_data": "データの RPO", "rpo_objects": "オブジェクトの RPO", "rto": "RTO",
         "seconds": "{value} 秒", "volume": "ボリューム {name}",
         "lost": "{lost_after} より後の書き込みは失われます",
         "lost_bytes": "{lost_after} より後の書き込み（{bytes} バイト）は失われます", "step": "ステップ {name}",
@@ -51,7 +54,7 @@ def describe(run: Mapping[str, Any], language: str = "en") -> list[str]:
 
 
 def _facts(run: Mapping[str, Any], say: Mapping[str, str]) -> list[tuple[str, str]]:
-    rpo, backup, fence = run.get("rpo") or {}, run.get("backup") or {}, run.get("fence") or {}
+    rpo, backup, fence, point = run.get("rpo") or {}, run.get("backup") or {}, run.get("fence") or {}, run.get("point") or {}
     states = [state for state in (run.get("state_before") or {}, run.get("state_after") or {}) if state.get("storage")]
     return [
         (say["message"], str(run.get("message") or "")),
@@ -59,6 +62,7 @@ def _facts(run: Mapping[str, Any], say: Mapping[str, str]) -> list[tuple[str, st
         (say["fence"], say.get(str(fence.get("kind") or ""), "")),
         (say["backup"], say["backup_of"].format(**{"started_at": "", **backup}) if backup.get("name") else ""),
         *((say["passed_over"], f"{entry.get('name')}: {entry.get('reason')}") for entry in backup.get("skipped") or ()),
+        (say["point"], say["point_of"].format(**{"created_at": "", **point}) if point.get("snapshot") else ""),
         (say["rpo_data"], _seconds(rpo.get("data_seconds"), say)), (say["rpo_objects"], _seconds(rpo.get("objects_seconds"), say)),
         (say["rto"], _seconds(run.get("rto_seconds"), say)),
         *((say["volume"].format(name=volume.get("name")), _lost(volume, say)) for volume in (run.get("loss") or {}).get("volumes") or ()),

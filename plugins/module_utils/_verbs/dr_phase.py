@@ -30,6 +30,7 @@ SPEC = GROUP.merge(ArgumentSpec({
     "fence": {"type": "str"},
     "fence_statement": {"type": "raw"},
     "backup": {"type": "raw"},
+    "snapshot": {"type": "raw"},
     "accept_loss": {"type": "raw"},
     "teardown_consent": {"type": "raw"},
     "ahead": {"type": "bool", "default": False},
@@ -118,6 +119,10 @@ def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
         )
     if verb == "preflight":
         return
+    if params.get("snapshot") and (verb, mode) != ("failover", "unplanned"):
+        raise ConfigError(
+            "dr_snapshot", "is for an unplanned failover", advice="A planned one loses nothing, and the way back brings what was written since. Leave it out.",
+        )
     no = refusal(Verb(verb), Mode(mode) if mode else None, State(Storage.PROTECTED, Objects.NONE, "", ""))
     if no and no.reason == "not_yet":
         raise Refused(no.reason, no.message, operation=verb, advice=no.advice)
@@ -125,8 +130,8 @@ def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
 
 def _options(params: Mapping[str, Any], group: str) -> dict[str, Any]:
     """Run options; those given per group are reduced to this group's."""
-    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "accept_loss", "teardown_consent", "ahead")}
-    for key in ("backup", "accept_loss", "teardown_consent"):
+    options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "snapshot", "accept_loss", "teardown_consent", "ahead")}
+    for key in ("backup", "snapshot", "accept_loss", "teardown_consent"):
         value = options[key]
         options[key] = value.get(group) if isinstance(value, Mapping) else value
     return options

@@ -13,13 +13,14 @@ from functools import partial
 from typing import Any
 
 from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
+from .._dr.point import Point, of_epoch, refuse_mixed
 from .._dr.seen import Seen
 from .._dr.state import State, derive
 from .._dr.statement import instant, judge_statement, no_answer_is_no_proof, parse_instant, parse_statement, proof_stands
 from .._dr.table import refusal
 from .._dr.words import Mode, Objects, Phase, Verb
 from .._errors import KubedrError, Refused
-from . import objects, promote, verifying
+from . import objects, points, promote, verifying
 from .finish import finish
 from .look import kept_for_later, look_destination, must_answer
 from .walk import Run
@@ -37,6 +38,8 @@ def open_phase(run: Run) -> dict[str, Any]:
     _refuse_fenced(run, view)
     parse_statement(run.options.get("fence_statement"))
     steps = [step.name for step in pending(view)]
+    if steps[:1] != ["decide"]:
+        points.refuse_other(run, view)
     run.env.reporter.note(state_before=state.as_dict(), mode=run.mode, verb=run.verb)
     if not steps:
         verifying.check_still_whole(run)
@@ -87,6 +90,7 @@ def decide_phase(run: Run) -> dict[str, Any]:
     if not steps:
         return {}
     if steps[0].name != "decide":
+        points.newest_after_all(run, view)
         if not run.env.check_mode:
             run.take_lease(run.destination, view.record)
         return {"backup": view.record.get("backup"), "fence": view.record.get("fence")}
@@ -103,8 +107,12 @@ def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[
             advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
         )
     fence = accept_word(run, view)
-    backup = objects.choose(run, view, listed())
-    asked = {"fence": fence, "backup": backup, "clients": list(view.clients)}
+    point = points.choose(run, view)
+    picked = objects.choose(run, view, listed(), point.at if point else None)
+    if point:
+        refuse_mixed(point, picked.volumes)
+    backup = picked.as_dict()
+    asked = {"fence": fence, "backup": backup, "clients": list(view.clients), **({"point": point.as_dict()} if point else {})}
     if run.env.check_mode:
         run.would("decide", asked)
         return {"backup": backup, "fence": fence}
@@ -113,7 +121,7 @@ def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[
         now = run.last_record(run.destination)
         if now.get("epoch") != view.record.get("epoch"):  # whoever held the lease came to the decision meanwhile
             return {"backup": now.get("backup"), "fence": now.get("fence")}
-    run.step("decide", asked, lambda: (_record_decision(run, view, fence, backup), True))
+    run.step("decide", asked, lambda: (_record_decision(run, view, fence, backup, point), True))
     return {"backup": backup, "fence": fence}
 
 
@@ -147,7 +155,7 @@ def accept_word(run: Run, view: View) -> dict[str, Any]:
     return {"kind": "statement", "epoch": epoch + 1, "statement": statement.as_dict(), "no_proof": why_not}
 
 
-def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Mapping[str, Any]) -> dict[str, Any]:
+def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Mapping[str, Any], point: Point | None) -> dict[str, Any]:
     epoch = int(fence["epoch"])
     promotion: dict[str, Any] = {"verb": run.verb, "mode": run.mode, "epoch": epoch, "began": instant(view.objects.now)}
     if run.mode == str(Mode.PLANNED):
@@ -164,8 +172,10 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
         held = (record.get("planned") or {}).get("schedule")
         if held:
             record["held_schedule"] = held
-        for done in ("proof", "restores", "reprotect"):
+        for done in ("proof", "restores", "reprotect", "point"):
             record.pop(done, None)
+        if point:
+            record["point"] = {**point.as_dict(), "epoch": epoch}
 
     record = run.commit(run.destination, change, take=True)
     if run.mode == str(Mode.PLANNED):
@@ -193,12 +203,13 @@ def promote_phase(run: Run) -> dict[str, Any]:
     _seen, view, _state = look(run, brief=True)
     todo = [step for step in FAILOVER if step.phase is Phase.PROMOTE and not step.done(view)]
     if run.env.check_mode:
-        for step in todo:
+        undecided = points.wanted(run) and pending(view)[0].name == "decide"  # then the record cannot tell yet
+        for step in [*todo, *(step for step in FAILOVER if step.name == "point" and undecided)]:
             run.would(step.name, step.asked)
         return {"ahead": False}
-    ahead = bool(run.options.get("ahead"))
+    ahead = bool(run.options.get("ahead")) and not view.in_epoch(view.record.get("point") or {})  # nothing of the objects before their data is there
     for number, step in enumerate(todo, 1):
-        current = view if number == 1 else promote.view(run, view, storage=step.name == "abort")
+        current = view if number == 1 else promote.view(run, view, storage=step.name in ("abort", "point"))
         if step.done(current):
             continue
         run.env.reporter.progress(f"promote {number}/{len(todo)} {step.name}")
@@ -213,7 +224,7 @@ def promote_phase(run: Run) -> dict[str, Any]:
 ACTS: dict[str, Callable[[Run, View], tuple[Any, bool]]] = {
     "pause": lambda run, view: promote.pause(run, view.storage.incoming.uuid if view.storage.incoming else ""),
     "abort": lambda run, view: promote.abort(run), "break": promote.break_off,
-    "export_rules": promote.export_rules, "start": lambda run, view: promote.start(run),
+    "export_rules": promote.export_rules, "start": lambda run, view: promote.start(run), "point": points.serve,
 }
 """Each looks at its object first, so one that finds its work done changes nothing."""
 
@@ -301,6 +312,7 @@ def tell(run: Run, view: View) -> dict[str, Any]:
     """Loss, RPO and what they are computed from, out of the record: the same words at every rerun."""
     record = view.record
     snapshot, broken, backup = record.get("snapshot") or {}, record.get("broken") or {}, record.get("backup") or {}
+    point = of_epoch(record)
     loss = {
         "token": None,
         "volumes": [
@@ -308,9 +320,10 @@ def tell(run: Run, view: View) -> dict[str, Any]:
         ],
     }
     rpo = {
-        "data_seconds": _age(snapshot.get("created_at"), broken.get("at")), "objects_seconds": _age(backup.get("started_at"), broken.get("at_objects")),
+        "data_seconds": _age((point or snapshot).get("created_at"), broken.get("at")),
+        "objects_seconds": _age(backup.get("started_at"), broken.get("at_objects")),
     }
-    facts = {"loss": loss, "rpo": rpo, "snapshot": dict(snapshot), "backup": dict(backup)}
+    facts = {"loss": loss, "rpo": rpo, "snapshot": dict(snapshot), "backup": dict(backup), **({"point": point} if point else {})}
     run.env.reporter.note(**facts, epoch=record.get("epoch"), fence=dict(record.get("fence") or {"kind": "none"}))
     return facts
 

@@ -48,8 +48,11 @@ def listed(run: Run) -> Listed:
     return found, run.destination.kube.server_time
 
 
-def choose(run: Run, view: View, shown: Listed) -> dict[str, Any]:
+def choose(run: Run, view: View, shown: Listed, until: datetime | None = None) -> choice.Choice:
     """The newest usable backup of those shown, or the one that the operator named.
+
+    Args:
+        until: when the snapshot was made that is to be served.
 
     Raises:
         Refused: none can be used; nothing was broken yet.
@@ -66,12 +69,12 @@ def choose(run: Run, view: View, shown: Listed) -> dict[str, Any]:
         namespaces=run.config.namespaces, schedule=schedule_of(run, view), now=now, svm=svm_view(run, view), scaled_down_at=scaled,
         named=str(run.options.get("backup") or ""),
         own=frozenset(filter(None, [str((view.record.get(part) or {}).get(key) or "") for part, key in (("planned", "backup"), ("backup", "name"))])),
-        since=promoted_at(run, view), note=workloads.REPLICAS_NOTE, label_selector=run.config.label_selector,
+        since=promoted_at(run, view), until=until, note=workloads.REPLICAS_NOTE, label_selector=run.config.label_selector,
     )
     picked = choice.choose(found, lambda name: contents(run, name), rules)
     for name, why in picked.skipped[:5]:
         run.env.reporter.progress(f"backup {name} is passed over: {why}")
-    return picked.as_dict()
+    return picked
 
 
 def promoted_at(run: Run, view: View) -> datetime | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
+from .._dr import point
 from .._dr.state import released
 from .._errors import Refused
 from .._ontap import snapmirror, svms, volumes
@@ -22,7 +23,9 @@ REMOVE = "remove_svm"
 
 
 def _data_volumes(run: Run) -> list[Volume]:
-    return data_volumes(run.destination.ontap, run.config.destination_svm)
+    """Clones before the volumes that they share their blocks with, which cannot go as long as they stand."""
+    found = data_volumes(run.destination.ontap, run.config.destination_svm)
+    return sorted(found, key=lambda volume: not point.is_clone(volume.name))
 
 
 def plan(run: Run, svm: Svm | None) -> list[str]:
