@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from .manifests import CLAIMS, NAMESPACES, PVS, Key, Manifest
@@ -44,7 +44,7 @@ class Comparison:
     differences: tuple[Difference, ...] = ()
     why: str = ""
 
-    @property
+    @cached_property
     def unexpected(self) -> tuple[Difference, ...]:
         """The differences that nothing explains."""
         return tuple(found for found in self.differences if not found.expected)

@@ -207,6 +207,9 @@ def break_sent_by(record: Mapping[str, Any], verb: str) -> bool:
 
 
 def fenced_by_proof(record: Mapping[str, Any]) -> bool:
-    """Whether this epoch began on proof: the source SVM and its workloads were seen stopped by ``fence``."""
-    fence = record.get("fence") or {}
-    return fence.get("kind") == "proof" and fence.get("epoch") == record.get("epoch")
+    """Whether this epoch began on proof: the SVM that was left and its workloads were seen stopped by ``fence``.
+
+    It holds until that side becomes a mirror again: then its own site may promote it, and its record, which may not be seen here, would say so.
+    """
+    fence, epoch = record.get("fence") or {}, record.get("epoch")
+    return fence.get("kind") == "proof" and fence.get("epoch") == epoch and (record.get("mirrored") or {}).get("epoch") != epoch

@@ -85,7 +85,7 @@ class KubeClient:
         Raises:
             NotFound: the server does not know this kind.
         """
-        given: set[tuple[str, str]] = set()
+        given: set[tuple[str | None, str]] = set()
         token, starts = "", 0
         while True:
             query = {"limit": str(limit), **({"labelSelector": label_selector} if label_selector else {}), **({"continue": token} if token else {})}
@@ -96,12 +96,10 @@ class KubeClient:
                     raise
                 token, starts = "", starts + 1
                 continue
-            for item in page.get("items") or []:
-                key = (str(item["metadata"].get("namespace", "")), str(item["metadata"]["name"]))
-                if starts and key in given:
-                    continue
-                given.add(key)
-                yield item
+            items = page.get("items") or []
+            keys = [(metadata.get("namespace"), metadata["name"]) for metadata in (item["metadata"] for item in items)]
+            yield from (item for key, item in zip(keys, items, strict=True) if key not in given) if starts else items
+            given.update(keys)
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
                 return

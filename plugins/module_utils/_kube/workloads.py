@@ -89,6 +89,8 @@ class Pod:
 REPLICAS_NOTE = "kubedr.ontap/replicas"
 REPLICATED = ("deployments.apps", "statefulsets.apps", "replicasets.apps", "replicationcontrollers")
 SUSPENDED = ("cronjobs.batch", "jobs.batch")
+READY_GROWTH = 1.1
+"""Pods are seen ready a tenth of the wait late at most: everything else stands behind it."""
 
 
 def scalable(client: KubeClient, namespaces: Iterable[str]) -> list[Workload]:
@@ -192,7 +194,7 @@ def wait_ready(client: KubeClient, namespaces: Iterable[str], deadline: float, o
     names = list(namespaces)
     poll(
         client.clock, lambda: not_ready(client, names), lambda missing: not missing, timeout=deadline, what="wait for pods", system=client.system,
-        on_look=on_look,
+        on_look=on_look, growth=READY_GROWTH,
     )
 
 

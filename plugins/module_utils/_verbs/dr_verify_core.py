@@ -67,9 +67,8 @@ class Verification:
 
     def add(self, found: Comparison) -> None:
         """Count one comparison, and keep it if nothing explains it."""
-        unexpected = found.unexpected
-        good = bool(found.why) if found.outcome == MISSING else not unexpected
-        self.kinds.setdefault(found.key[0], Counter())[found.outcome if good else f"{found.outcome}_unexpected"] += 1
+        outcome = found.outcome if found.good else f"{found.outcome}_unexpected"
+        self.kinds.setdefault(found.key[0], Counter())[outcome] += 1
         if found.outcome == MISSING:
             if found.why:
                 self.explained[(found.key[0], "", found.why)] += 1
@@ -79,8 +78,8 @@ class Verification:
         for difference in found.differences:
             if difference.expected:
                 self.explained[(found.key[0], difference.path, difference.why)] += 1
-        if unexpected:
-            self.differing.append(replace(found, differences=unexpected))
+        if found.unexpected:
+            self.differing.append(replace(found, differences=found.unexpected))
 
     def join(self, other: Verification) -> None:
         """Take in what was found of other objects."""

@@ -172,7 +172,7 @@ def _record_decision(run: Run, view: View, fence: Mapping[str, Any], backup: Map
         held = (record.get("planned") or {}).get("schedule")
         if held:
             record["held_schedule"] = held
-        for done in ("proof", "restores", "reprotect", "point"):
+        for done in ("proof", "restores", "reprotect", "mirrored", "point"):
             record.pop(done, None)
         if point:
             record["point"] = {**point.as_dict(), "epoch": epoch}

@@ -125,9 +125,22 @@ def reverse_phase(run: Run) -> dict[str, Any]:
     again = measure(run)
     if again.token != loss.token or not again.still:
         check_accepted(again, run.options.get("accept_loss") if again.still else "the loss that was stated before", run.verb)
-    run.guard(run.destination)
+    _proof_ends(run)
     seen = run.step("resync", loss.as_dict(), lambda: _resync(run, relation))
     return {"loss": loss.as_dict(), "relationship": seen}
+
+
+def _proof_ends(run: Run) -> None:
+    """In both records, and before the resync: from here on the side that was left is a mirror again, which its own site may promote without a word to this one.
+
+    Whatever was proved of it at the last promotion then says nothing any more where it gives no answer. The write stands for ``guard``.
+    """
+
+    def change(record: dict[str, Any]) -> None:
+        record["mirrored"] = {"epoch": record["epoch"]}
+
+    run.commit(run.destination, change)
+    run.mirror(must=True)
 
 
 def _relation_made(run: Run, relation: Relationship | None) -> Relationship:
@@ -221,7 +234,7 @@ def _resync(run: Run, relation: Relationship) -> tuple[Any, bool]:
 def _bring_in_step(run: Run, relation: Relationship) -> None:
     for side in (run.destination, run.source):
         run.take_lease(side)
-    run.guard(run.destination)
+    _proof_ends(run)
     run.step("resync", run.config.source_svm, lambda: _wait_in_step(run, relation))
 
 
