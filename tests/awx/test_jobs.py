@@ -121,7 +121,7 @@ def test_a_day_of_jobs(controller: Controller) -> None:
     lose_the_source(controller.lab)
     assert clean(controller, controller.launch("failover", dr_mode="unplanned", dr_fence_statement="", dr_backup="")).rc != 0
     statement = {"site": "tokyo", "who": "alice", "why": "power lost", "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    job = clean(controller, controller.launch("failover", dr_mode="unplanned", dr_fence_statement=json.dumps(statement), dr_backup=""))
+    job = clean(controller, controller.launch("failover", dr_mode="unplanned", dr_fence_statement=json.dumps(statement), dr_backup="", dr_snapshot=""))
     assert job.rc == 0
     assert job.lines("[app1] failover ")
 

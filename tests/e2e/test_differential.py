@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from ansible_collections.kubedr.ontap.tests.e2e.real import tell
 from ansible_collections.kubedr.ontap.tests.support.corpus import Ask, corpus, differences, encoded, normalised
-from ansible_collections.kubedr.ontap.tests.support.tiers import Answers, record, recorded
+from ansible_collections.kubedr.ontap.tests.support.tiers import Answers, light, record, recorded
 from yarl import URL
 
 from kubedr_lab.controllers import api as kinds
@@ -62,3 +63,7 @@ def test_a_real_api_server_answers_as_recorded(programs: None, tmp_path: Path) -
     assert set(answers) == set(before)
     changed = {name: found for name in answers if (found := list(differences(before[name], answers[name])))}
     assert not changed
+    simulated = light()
+    apart = {name: len(list(differences(answers[name], simulated[name]))) for name in answers}
+    differ = [number for number in apart.values() if number]
+    tell(f"{len(answers)} requests to both tiers: {len(answers) - len(differ)} answered alike, {len(differ)} differ in {sum(differ)} places (docs/tiers.md)")

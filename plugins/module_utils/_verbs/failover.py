@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
-from .._dr.point import Point, of_epoch, refuse_mixed
+from .._dr.point import Point, clone_name, of_epoch, refuse_mixed
 from .._dr.seen import Seen
 from .._dr.state import State, derive
 from .._dr.statement import instant, judge_statement, no_answer_is_no_proof, parse_instant, parse_statement, proof_stands
@@ -313,10 +313,12 @@ def tell(run: Run, view: View) -> dict[str, Any]:
     record = view.record
     snapshot, broken, backup = record.get("snapshot") or {}, record.get("broken") or {}, record.get("backup") or {}
     point = of_epoch(record)
+    clones = {clone_name(name, int(record["epoch"])) for name in point.get("volumes") or ()}  # what is newer is kept beside them
     loss = {
         "token": None,
         "volumes": [
-            {"name": volume.name, "lost_after": snapshot.get("created_at"), "bytes": None} for volume in view.storage.volumes if volume.junction != "/"
+            {"name": volume.name, "lost_after": snapshot.get("created_at"), "bytes": None}
+            for volume in view.storage.volumes if volume.junction != "/" and volume.name not in clones
         ],
     }
     rpo = {

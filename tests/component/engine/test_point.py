@@ -71,6 +71,7 @@ def test_exactly_the_records_of_the_snapshot_are_served_and_the_newer_ones_are_k
     assert result["point"]["snapshot"] == SNAPSHOT
     assert instant(result["point"]["created_at"]) == at
     assert result["rpo"]["data_seconds"] > 10
+    assert {volume["name"] for volume in result["loss"]["volumes"]} == set(mirrored)
     assert not any(task["changed"] for task in infected.failover())
     assert not any(task["changed"] for task in infected.failover(snapshot={"app1": SNAPSHOT}))
 
