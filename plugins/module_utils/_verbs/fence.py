@@ -224,7 +224,7 @@ def close_phase(run: Run) -> dict[str, Any]:
         raise KubedrError(
             f"the {' and the '.join(missing)} half could not be seen stopped", system=f"site {run.source.config.name}", operation="fence", obj=run.config.name,
             seen=dict(proof),
-            advice="What could be stopped was stopped and recorded. It is no proof: an unplanned failover needs dr_fence_statement.",
+            advice="What could be stopped was stopped and recorded. Run fence again: it sees both halves anew. Until then an unplanned failover needs dr_fence_statement.",
         )
     return {"proof": dict(proof)}
 
