@@ -79,6 +79,7 @@ def workloads_phase(run: Run) -> dict[str, Any]:
     sides = record_sides(run)
     for side in sides:
         run.take_lease(side)
+    _tell_of_newer(run, sides)
     if running:
         _name_raisers(run)
         run.step("record_replicas", running, lambda: (_record_replicas(run, sides, running), True))
@@ -86,6 +87,13 @@ def workloads_phase(run: Run) -> dict[str, Any]:
     left = run.step("pods_gone", "no pod left in the group's namespaces", lambda: (_wait_gone(run, sides), False))
     _record_half(run, sides, "workloads", {"seen": left})
     return {}
+
+
+def _tell_of_newer(run: Run, sides: list[Side]) -> None:
+    """The record of a side that came back may be of before the other one's promotion, and a later run there, with the other silent, would go by it."""
+    there, here = ((side.records(run.config).read()[0] or {}) for side in (run.destination, run.source)) if len(sides) > 1 else ({}, {})
+    if int(here.get("epoch") or 0) < int(there.get("epoch") or 0):
+        run.step("record_source", run.source.config.name, lambda: (run.mirror(must=True), True))
 
 
 def _name_raisers(run: Run) -> None:
@@ -149,6 +157,7 @@ def storage_phase(run: Run) -> dict[str, Any]:
     for side in sides:
         run.take_lease(side)
         run.guard(side)
+    _tell_of_newer(run, sides)
 
     def stop() -> tuple[Any, bool]:
         svm, changed = svms.stop(run.source.ontap, found, deadline=run.config.timeouts["stop"])
@@ -166,9 +175,9 @@ def _missing(run: Run, half: str, why: str) -> dict[str, Any]:
 
 def _half_stands(run: Run, half: str) -> bool:
     """Both records that can be read hold this half already, of this epoch, and nothing that was seen since makes it void."""
-    sides = record_sides(run)
-    proofs = [proof_of(run, side.records(run.config).read()[0] or {}) for side in sides]
-    if not proofs or not all(proof.get(half) for proof in proofs):
+    records = [side.records(run.config).read()[0] or {} for side in record_sides(run)]
+    proofs = [proof_of(run, record) for record in records]
+    if not proofs or not all(proof.get(half) for proof in proofs) or len({record.get("epoch") for record in records}) > 1:
         return False
     relation, _now = _incoming(run)
     return not any(void(proof, relation) for proof in proofs)
@@ -224,7 +233,7 @@ def close_phase(run: Run) -> dict[str, Any]:
         raise KubedrError(
             f"the {' and the '.join(missing)} half could not be seen stopped", system=f"site {run.source.config.name}", operation="fence", obj=run.config.name,
             seen=dict(proof),
-            advice="What could be stopped was stopped and recorded. Run fence again: it sees both halves anew. Until then an unplanned failover needs dr_fence_statement.",
+            advice="What could be stopped was stopped and recorded. Run fence again: it sees both anew. Until then a failover needs dr_fence_statement.",
         )
     return {"proof": dict(proof)}
 

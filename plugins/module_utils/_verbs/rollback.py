@@ -51,7 +51,9 @@ def lift_phase(run: Run) -> dict[str, Any]:
         promotion = run.for_verb("failback" if run.config.home_is_destination else "failover")
         record = run.destination.records(run.config).read()[0] or {}
         if begun(promotion, record) and not break_sent_by(record, promotion.verb):
-            return rollback_phase(promotion)
+            result = rollback_phase(promotion)
+            fenced = fence.proof_of(run, (record.get("planned") or {}).get("before") or {})  # it was fenced before: that is lifted as well
+            return {**result, **fence.close_phase(run)} if fenced and (result.get("rolled_back") or run.env.check_mode) else result
     return fence.close_phase(run)
 
 
@@ -132,8 +134,8 @@ def _take_back_decision(run: Run) -> Mapping[str, Any]:
         _set(found, before, {"planned": {**planned, "rolling_back": True, "replicas": dict(replicas.get("counts") or {}) if mine else {}}})
 
     record = run.update(run.destination, change)
-    run.mirror(must=True)
     planned: Mapping[str, Any] = record["planned"]
+    run.mirror(must=True, undone=int(planned.get("epoch") or 0) + 1)
     return planned
 
 

@@ -164,15 +164,26 @@ class Run:
         """What this run read or wrote there last, without asking again."""
         return side.records(self.config).last or {}
 
-    def mirror(self, *, must: bool) -> None:
+    def mirror(self, *, must: bool, undone: int = 0) -> None:
         """Bring the other side's record to what this side's says, each keeping its own lease, so that either cluster alone can carry on.
 
         Args:
             must: False where the way is forward whatever the other side does: its silence is then only told.
+            undone: the epoch of a decision that is taken back: the other side's record may hold it.
+
+        Raises:
+            Refused: the other side's record is of a newer epoch: it was promoted meanwhile, without a word to this one.
         """
         here = self.last_record(self.destination) or self.destination.records(self.config).read()[0]
+        newest = max(int((here or {}).get("epoch") or 0), undone)
 
         def change(record: dict[str, Any]) -> None:
+            if int(record.get("epoch") or 0) > newest:
+                raise Refused(
+                    "record_newer", f"{self.source.config.name} was promoted meanwhile: its record is of epoch {record['epoch']}, this side's of {newest}",
+                    system=self.source.kube.system, operation=self.verb, obj=self.config.record_name, seen=record.get("run"),
+                    advice="Nothing was written there. Run status.",
+                )
             lease = record.get("lease")
             record.clear()
             record.update(copy.deepcopy(here or {}))
