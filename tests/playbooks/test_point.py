@@ -45,6 +45,9 @@ def test_an_older_snapshot_is_served(operator: Operator) -> None:
     assert unknown.rc == 2
     assert "All volumes have: " in unknown.text
     assert SNAPSHOT in unknown.text
+    mistyped = operator.play("failover", **word, dr_snapshot={"app01": SNAPSHOT})
+    assert mistyped.rc == 2
+    assert "no host of this inventory: app01" in mistyped.text
     asked = {**word, "dr_snapshot": json.dumps({"app1": SNAPSHOT})}
     writes = operator.writes()
     foretold = operator.good("failover", "--check", **asked).runs["app1"]

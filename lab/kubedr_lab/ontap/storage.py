@@ -148,6 +148,9 @@ async def _created(core: Core, arguments: Record) -> None:
         if snapshot is None:
             raise not_found("clone.parent_snapshot")
         core.contents.append(volume["uuid"], core.contents.read(parent, 0, snapshot["size"]))
+        for kept in core.tables.all("snapshot", volume=parent):  # a clone has its parent's snapshots up to the one that it was made of
+            if (kept["created"], kept["order"]) <= (snapshot["created"], snapshot["order"]):
+                core.tables.put("snapshot", {**kept, "uuid": core.uuid(), "order": core.number(), "volume": volume["uuid"], "mirror": ""})
     core.tables.put("volume", volume)
 
 

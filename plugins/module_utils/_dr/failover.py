@@ -108,8 +108,10 @@ def _serving(view: View) -> bool:
 
 
 def _pointed(view: View) -> bool:
-    """Nothing but a point in time asks for clones; they are made once the SVM runs, before any pod does."""
-    return not view.in_epoch(view.record.get("point") or {}) or (_serving(view) and point.served(view.record, view.storage))
+    """Nothing but a point in time asks for clones; they are made once the SVM runs, before any object. From then on the volumes are the operator's."""
+    if not view.in_epoch(view.record.get("point") or {}) or view.progress() != str(Objects.NONE):
+        return True
+    return _serving(view) and point.served(view.record, view.storage)
 
 
 def _reached(*words: Objects) -> Callable[[View], bool]:

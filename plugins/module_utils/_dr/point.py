@@ -9,6 +9,7 @@ Nothing is given up by it: the volumes themselves keep all that they hold, unmou
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,20 @@ from .statement import exact_instant
 
 LONGEST_NAME = 203
 """ONTAP's limit for the name of a volume (volumes reference, ``name``)."""
-Snapshots = Mapping[str, "datetime | None"]
-"""Name -> when it was made, of one volume."""
+SPREAD = 60.0
+"""Seconds that one schedule may need to make a snapshot of all volumes. Copies further apart are of different times, though they share a name."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A volume's copy of a snapshot. ``key`` tells it from another one of the same name."""
+
+    made: datetime | None
+    key: str
+
+
+Snapshots = Mapping[str, Copy]
+"""By name, of one volume."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +47,21 @@ class Point:
         snapshot: its name, on every volume.
         at: when the first of them was made.
         volumes: volume -> the path at which its clone is mounted instead of it.
+        keys: volume -> the key of its copy, which must still be that one when it is cloned.
         without: mounted volumes that lack this snapshot, such as younger ones: left as they are.
     """
 
     snapshot: str
-    at: datetime | None
+    at: datetime
     volumes: Mapping[str, str]
+    keys: Mapping[str, str]
     without: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For the record and for results."""
         return {
-            "snapshot": self.snapshot, "created_at": exact_instant(self.at) if self.at else None, "volumes": dict(self.volumes), "without": list(self.without),
+            "snapshot": self.snapshot, "created_at": exact_instant(self.at), "volumes": dict(self.volumes), "keys": dict(self.keys),
+            "without": list(self.without),
         }
 
 
@@ -54,52 +70,75 @@ def mounted(storage: StorageSeen) -> list[VolumeSeen]:
     return [volume for volume in storage.volumes if volume.junction not in ("", "/")]
 
 
-def choose(name: str, storage: StorageSeen, snapshots: Mapping[str, Snapshots]) -> Point:
+def choose(name: str, storage: StorageSeen, snapshots: Mapping[str, Snapshots], epoch: int) -> Point:
     """The point that the operator named.
 
     Args:
         snapshots: of each mounted volume, by its name.
+        epoch: of the promotion that will serve it.
 
     Raises:
-        Refused: no volume has a snapshot of that name.
+        Refused: it cannot be served whole: no volume has it, its copies are of different times, volumes lie below one another, or a clone's name is taken.
     """
+    where = {"system": f"ONTAP {storage.site}", "operation": "choose snapshot", "obj": name}
     having = {volume.name: volume.junction for volume in mounted(storage) if name in snapshots.get(volume.name, {})}
     if not having:
         known = in_common(snapshots)
         raise Refused(
-            "snapshot_unknown", f"no volume of the SVM has a snapshot {name}", system=f"ONTAP {storage.site}", operation="choose snapshot", obj=name,
-            seen=known,
+            "snapshot_unknown", f"no volume of the SVM has a snapshot {name}", seen=known, **where,
             advice=f"All volumes have: {', '.join(known[:10])}." if known else "There is no snapshot that all volumes have.",
         )
-    times = [made for volume in having if (made := snapshots[volume][name]) is not None]
-    return Point(name, min(times, default=None), having, tuple(sorted(volume.name for volume in mounted(storage) if volume.name not in having)))
+    copies = {volume: snapshots[volume][name] for volume in having}
+    times = sorted((copy.made, volume) for volume, copy in copies.items() if copy.made is not None)
+    if len(times) < len(copies) or (times[-1][0] - times[0][0]).total_seconds() > SPREAD:
+        told = [f"{volume} at {exact_instant(copy.made) or 'an unknown time'}" for volume, copy in sorted(copies.items())]
+        raise Refused(
+            "snapshot_times_differ", f"the copies of {name} are of different times: {'; '.join(told[:6])}", seen=told, **where,
+            advice="Name a snapshot that was made of all volumes at one time.",
+        )
+    paths = {volume.junction: volume.name for volume in mounted(storage)}
+    nested = sorted(f"{path} lies below {above}" for path in paths for above in paths if path.startswith(f"{above}/"))
+    if nested:
+        raise Refused(
+            "junctions_nested", f"volumes are mounted below one another: {'; '.join(nested[:4])}", seen=nested, **where,
+            advice="A clone cannot take such a path without the other losing its own. Fail over to the newest data, and take files from the snapshot by hand.",
+        )
+    taken = {volume.name for volume in storage.volumes} & {clone_name(volume, epoch) for volume in having}
+    if taken or len({clone_name(volume, epoch) for volume in having}) < len(having):
+        raise Refused(
+            "clone_taken", f"volumes have the names that clones would get: {', '.join(sorted(taken))}", seen=sorted(taken), **where, advice="Rename them.",
+        )
+    without = tuple(sorted(volume.name for volume in mounted(storage) if volume.name not in having))
+    return Point(name, times[0][0], having, {volume: copy.key for volume, copy in copies.items()}, without)
 
 
 def in_common(snapshots: Mapping[str, Snapshots]) -> list[str]:
     """The names that every volume has, the newest first."""
     names = set.intersection(*map(set, snapshots.values())) if snapshots else set()
     first = next(iter(snapshots.values()), {})
-    return sorted(names, key=lambda name: (made.timestamp() if (made := first[name]) else 0.0, name), reverse=True)
+    return sorted(names, key=lambda name: (made.timestamp() if (made := first[name].made) else 0.0, name), reverse=True)
 
 
 def refuse_mixed(point: Point, claims: Iterable[ClaimVolume]) -> None:
     """Claims on data of two different times are worse than none.
 
     Raises:
-        Refused: a claim that is to be restored lies on a volume without that snapshot.
+        Refused: a claim that is to be restored lies on a volume of the SVM that would stay at the newest data.
     """
-    mixed = sorted(claim.label for claim in claims if claim.volume in point.without)
+    mixed = sorted(claim.label for claim in claims if claim.on_svm and claim.volume is not None and claim.volume not in point.volumes)
     if mixed:
         raise Refused(
-            "snapshot_not_everywhere", f"volumes of these claims lack snapshot {point.snapshot}: {'; '.join(mixed[:5])}", operation="choose snapshot",
-            obj=point.snapshot, seen=mixed,
-            advice="Name a snapshot that every volume has, or an older backup with dr_backup.",
+            "snapshot_not_everywhere", f"these claims would stay on the newest data, for {point.snapshot} does not cover them: {'; '.join(mixed[:5])}",
+            operation="choose snapshot", obj=point.snapshot, seen=mixed,
+            advice="Name a snapshot that every mounted volume has, or an older backup with dr_backup. A volume that is not mounted gets no clone.",
         )
 
 
 def clone_name(volume: str, epoch: int) -> str:
     """One name per volume and promotion, so that a run that is repeated finds its own."""
     end = f"_kubedr_e{epoch}"
+    if len(volume) + len(end) > LONGEST_NAME:
+        end = f"_{hashlib.sha256(volume.encode()).hexdigest()[:8]}{end}"
     return volume[: LONGEST_NAME - len(end)] + end
 
 
@@ -114,7 +153,6 @@ def served(record: Mapping[str, Any], storage: StorageSeen) -> bool:
     at = {volume.junction: volume for volume in storage.volumes if volume.junction}
     wanted = {path: clone_name(name, int(record["epoch"])) for name, path in (point.get("volumes") or {}).items()}
     return all(path in at and (at[path].name, at[path].type, at[path].state) == (name, "rw", "online") for path, name in wanted.items())
-
 
 
 def moved(record: Mapping[str, Any], storage: StorageSeen) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import ApiError, KubedrError, NotFound, Refused
-from .act import Act, nothing, perform, transient
+from .act import Act, perform, transient
 from .client import OntapClient, exact
 from .models import Snapshot, Volume
 from .parse import dig
@@ -45,63 +45,99 @@ def list_snapshots(client: OntapClient, volume: str, *, delta: bool = False) -> 
     return sorted(found, key=lambda snapshot: snapshot.create_time.timestamp() if snapshot.create_time else 0.0)
 
 
-Pair = tuple["Volume | None", "Volume | None"]
-"""A volume and its clone."""
-
-
-def serve_clone(
-    client: OntapClient, svm: str, name: str, snapshot: str, clone: str, path: str, deadline: float, on_look: Callable[[Pair], None] = nothing,
-) -> tuple[Pair, bool]:
-    """A FlexClone of one snapshot, mounted where its parent was. The parent is unmounted, and keeps all that it holds.
-
-    A clone of that name that is there is taken, if it is one of that snapshot.
+def ensure_clone(
+    client: OntapClient, svm: str, parent: str, snapshot: str, key: str, clone: str, deadline: float, before_write: Callable[[], None] = lambda: None,
+) -> tuple[Volume | None, bool]:
+    """A FlexClone of one snapshot, mounted nowhere. One that is there is taken, if it is one of that snapshot.
 
     Args:
-        name, clone: of the parent and of the clone, in the SVM ``svm``, which must run.
-        path: the junction path that clients know.
+        parent, clone: names, in the SVM ``svm``, which must run.
+        key: of the parent's copy, as ``Snapshot.key`` gives it: the same one must still be there.
+        before_write: called right before each write.
 
     Raises:
-        Refused: another volume has the clone's name, or is mounted there, or the parent is gone.
+        Refused: another volume has the clone's name, the parent is gone, or its snapshot is gone or another one of that name.
     """
 
-    def read() -> Pair:
-        found = {str(record["name"]): record for record in client.records(PATH, CLONE_FIELDS, **{"svm.name": exact(svm)})}
-        if clone in found:
-            _refuse_foreign(found[clone], name, snapshot)
-        taken = [other for other, record in found.items() if dig(record, "nas.path") == path and other not in (name, clone)]
-        if name not in found or taken:
+    def read() -> dict[str, Any] | None:
+        found: list[dict[str, Any]] = client.records(PATH, CLONE_FIELDS, **{"svm.name": exact(svm), "name": exact(clone)})
+        if not found:
+            return None
+        shown = (dig(found[0], "clone.is_flexclone", False), dig(found[0], "clone.parent_volume.name"), dig(found[0], "clone.parent_snapshot.name"))
+        if shown != (True, parent, snapshot):
             raise Refused(
-                "point_changed", f"{taken[0]} is mounted at {path}" if taken else "the volume is gone", system=client.system, operation="serve clone",
-                obj=name,
-                advice="Somebody changed the SVM meanwhile. Mend that, and run failover again.",
+                "clone_foreign", f"a volume of that name is there, and is no clone of {parent}@{snapshot}", system=client.system, operation="make clone",
+                obj=clone, seen=list(shown),
+                advice="Rename it, and run failover again.",
             )
-        return Volume.from_record(found[name]), Volume.from_record(found[clone]) if clone in found else None
+        return found[0]
 
-    def send(seen: Pair) -> object:
-        parent, made = seen
-        if made is None:
-            wanted = {"is_flexclone": True, "parent_volume": {"name": name}, "parent_snapshot": {"name": snapshot}}
-            policy = {"nas": {"export_policy": {"name": parent.export_policy}}} if parent and parent.export_policy else {}
-            return client.write("POST", PATH, {"name": clone, "svm": {"name": svm}, "clone": wanted, **policy}, deadline=deadline)
-        if parent and parent.junction == path:
-            return client.write("PATCH", f"{PATH}/{parent.uuid}", {"nas": {"path": ""}}, deadline=deadline)
-        return client.write("PATCH", f"{PATH}/{made.uuid}", {"nas": {"path": path}}, deadline=deadline) if made.junction != path else False
+    def send(_seen: object) -> object:
+        source = _the_volume(client, svm, parent)
+        still_there(client, source, snapshot, key)
+        before_write()
+        wanted = {"is_flexclone": True, "parent_volume": {"name": parent}, "parent_snapshot": {"name": snapshot}}
+        policy = {"nas": {"export_policy": {"name": source.export_policy}}} if source.export_policy else {}
+        return client.write("POST", PATH, {"name": clone, "svm": {"name": svm}, "clone": wanted, **policy}, deadline=deadline)
 
-    def done(seen: Pair) -> bool:
-        parent, made = seen
-        return made is not None and made.junction == path and made.state == "online" and parent is not None and parent.junction != path
-
-    return perform(client, Act("serve clone", f"{name}@{snapshot}", read, done, send, stepwise=True, on_look=on_look), deadline)
+    seen, changed = perform(
+        client, Act("make clone", f"{clone} of {parent}@{snapshot}", read, lambda found: found is not None and found.get("state") == "online", send), deadline,
+    )
+    return (Volume.from_record(seen) if seen else None), changed
 
 
-def _refuse_foreign(record: dict[str, Any], parent: str, snapshot: str) -> None:
-    found = (dig(record, "clone.is_flexclone", False), dig(record, "clone.parent_volume.name"), dig(record, "clone.parent_snapshot.name"))
-    if found != (True, parent, snapshot):
+def still_there(client: OntapClient, volume: Volume, snapshot: str, key: str) -> None:
+    """Raises Refused where a volume's snapshot is gone, or is another one of that name."""
+    found = next((shown for shown in list_snapshots(client, volume.uuid) if shown.name == snapshot), None)
+    if found is None or found.key != key:
         raise Refused(
-            "clone_foreign", f"a volume of that name is there, and is no clone of {parent}@{snapshot}", operation="serve clone", obj=str(record["name"]),
-            seen=list(found),
-            advice="Rename it, and run failover again.",
+            "snapshot_gone", f"{volume.name}@{snapshot} is {'gone' if found is None else 'another one now'} since it was chosen", system=client.system,
+            operation="serve snapshot", obj=volume.name,
+            advice="Run failover again with dr_snapshot and another name, or newest.",
         )
+
+
+def _the_volume(client: OntapClient, svm: str, name: str) -> Volume:
+    found = client.records(PATH, Volume.FIELDS, **{"svm.name": exact(svm), "name": exact(name)})
+    if not found:
+        raise Refused("point_changed", "the volume is gone", system=client.system, operation="serve snapshot", obj=name, advice=CHANGED)
+    return Volume.from_record(found[0])
+
+
+CHANGED = "Somebody changed the SVM meanwhile. Mend that, and run failover again."
+
+
+def put_in_place(
+    client: OntapClient, svm: str, volume: str, instead: str, path: str, deadline: float, before_write: Callable[[], None] = lambda: None,
+) -> bool:
+    """``volume`` mounted at ``path``, where ``instead`` was: that one is unmounted, and keeps all that it holds. Whether anything was sent.
+
+    Raises:
+        Refused: one of them is gone, or a third one is mounted there.
+    """
+
+    def read() -> tuple[Volume, Volume]:
+        third = [found.name for found in list_volumes(client, svm) if found.junction == path and found.name not in (volume, instead)]
+        if third:
+            raise Refused("point_changed", f"{third[0]} is mounted at {path}", system=client.system, operation="mount", obj=volume, advice=CHANGED)
+        return _the_volume(client, svm, volume), _the_volume(client, svm, instead)
+
+    def send(seen: tuple[Volume, Volume]) -> object:
+        before_write()
+        wanted, other = seen
+        target, to = (other, "") if other.junction == path else (wanted, path)
+        return client.write("PATCH", f"{PATH}/{target.uuid}", {"nas": {"path": to}}, deadline=deadline)
+
+    def done(seen: tuple[Volume, Volume]) -> bool:
+        return seen[0].junction == path and seen[1].junction != path
+
+    return perform(client, Act("mount", f"{volume} at {path}", read, done, send, stepwise=True), deadline)[1]
+
+
+def parents(client: OntapClient, svm: str) -> dict[str, str]:
+    """Clone -> the volume that it shares blocks with, by name."""
+    records = client.records(PATH, CLONE_FIELDS, **{"svm.name": exact(svm)})
+    return {str(record["name"]): str(dig(record, "clone.parent_volume.name")) for record in records if dig(record, "clone.is_flexclone", False)}
 
 
 def delete(client: OntapClient, volume: Volume, deadline: float) -> bool:

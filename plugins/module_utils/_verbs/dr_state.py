@@ -93,7 +93,7 @@ def _plain(part: Any) -> Any:
 
 def public_record(seen: Seen) -> dict[str, Any]:
     """The record's facts that an operator asks for."""
-    keys = ("epoch", "active_site", "roles", "run", "fence", "proof", "backup", "objects", "verified", "digests", "lease")
+    keys = ("epoch", "active_site", "roles", "run", "fence", "proof", "backup", "point", "objects", "verified", "digests", "lease")
     return {key: seen.record[key] for key in keys if key in seen.record}
 
 

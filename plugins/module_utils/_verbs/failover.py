@@ -8,6 +8,7 @@ finished by running it again. Unplanned, only the side that is to serve is conta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -38,8 +39,8 @@ def open_phase(run: Run) -> dict[str, Any]:
     _refuse_fenced(run, view)
     parse_statement(run.options.get("fence_statement"))
     steps = [step.name for step in pending(view)]
-    if steps[:1] != ["decide"]:
-        points.refuse_other(run, view)
+    if steps[:1] != ["decide"] and points.other_wanted(run, view):
+        points.refuse_settled(run, view)
     run.env.reporter.note(state_before=state.as_dict(), mode=run.mode, verb=run.verb)
     if not steps:
         verifying.check_still_whole(run)
@@ -90,7 +91,8 @@ def decide_phase(run: Run) -> dict[str, Any]:
     if not steps:
         return {}
     if steps[0].name != "decide":
-        points.newest_after_all(run, view)
+        if points.other_wanted(run, view):
+            return _decide_otherwise(run, view, listed)
         if not run.env.check_mode:
             run.take_lease(run.destination, view.record)
         return {"backup": view.record.get("backup"), "fence": view.record.get("fence")}
@@ -107,11 +109,7 @@ def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[
             advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
         )
     fence = accept_word(run, view)
-    point = points.choose(run, view)
-    picked = objects.choose(run, view, listed(), point.at if point else None)
-    if point:
-        refuse_mixed(point, picked.volumes)
-    backup = picked.as_dict()
+    backup, point = _choose(run, view, listed, int(fence["epoch"]))
     asked = {"fence": fence, "backup": backup, "clients": list(view.clients), **({"point": point.as_dict()} if point else {})}
     if run.env.check_mode:
         run.would("decide", asked)
@@ -120,9 +118,57 @@ def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[
         run.take_lease(run.destination)
         now = run.last_record(run.destination)
         if now.get("epoch") != view.record.get("epoch"):  # whoever held the lease came to the decision meanwhile
+            found = replace(view, objects=replace(view.objects, record=now))
+            if points.other_wanted(run, found):
+                raise Refused(
+                    "changed_meanwhile", "another run decided meanwhile, for another point in time", system=run.destination.kube.system, operation=run.verb,
+                    obj=run.config.record_name, seen=points.stands(found),
+                    advice="Run it again: the choice may still be changed.",
+                )
             return {"backup": now.get("backup"), "fence": now.get("fence")}
     run.step("decide", asked, lambda: (_record_decision(run, view, fence, backup, point), True))
     return {"backup": backup, "fence": fence}
+
+
+def _choose(run: Run, view: View, listed: Callable[[], objects.Listed], epoch: int, *, again: bool = False) -> tuple[dict[str, Any], Point | None]:
+    """The point in time, where the operator names one, and the backup that fits it."""
+    point = points.choose(run, view, epoch, again=again)
+    picked = objects.choose(run, view, listed(), point.at if point else None)
+    if point:
+        refuse_mixed(point, picked.volumes)
+    return picked.as_dict(), point
+
+
+def _decide_otherwise(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[str, Any]:
+    """Another point in time, or the newest data after all, and the backup that fits it, as long as nothing was done for the one that was decided.
+
+    Raises:
+        Refused: it is too late, before or under the lease.
+    """
+    points.refuse_settled(run, view)
+    if run.env.check_mode:
+        run.would("decide", {"snapshot": points.asked(run)})
+        return {}
+    view = points.looked_again(run, view)
+    points.refuse_settled(run, view)
+    judged, epoch = dict(view.record), int(view.record.get("epoch") or 0)
+    backup, point = _choose(run, view, listed, epoch, again=True)
+
+    def change(record: dict[str, Any]) -> None:
+        if any(record.get(key) != judged.get(key) for key in ("epoch", "run", "point", "objects")):
+            raise Refused(
+                "changed_meanwhile", "another run went on meanwhile", system=run.destination.kube.system, operation=run.verb, obj=run.config.record_name,
+                advice="Nothing was decided. Run status.",
+            )
+        record["backup"] = {**backup, "epoch": epoch}
+        record.pop("point", None)
+        if point:
+            record["point"] = {**point.as_dict(), "epoch": epoch}
+
+    asked = {"backup": backup, "point": point.as_dict() if point else None}
+    run.step("decide", asked, lambda: (run.commit(run.destination, change)["backup"]["name"], True))
+    run.env.reporter.note(backup=backup)
+    return {"backup": backup, "fence": view.record.get("fence")}
 
 
 def accept_word(run: Run, view: View) -> dict[str, Any]:
@@ -203,7 +249,7 @@ def promote_phase(run: Run) -> dict[str, Any]:
     _seen, view, _state = look(run, brief=True)
     todo = [step for step in FAILOVER if step.phase is Phase.PROMOTE and not step.done(view)]
     if run.env.check_mode:
-        undecided = points.wanted(run) and pending(view)[0].name == "decide"  # then the record cannot tell yet
+        undecided = points.asked(run) not in ("", points.NEWEST) and pending(view)[0].name == "decide"  # then the record cannot tell yet
         for step in [*todo, *(step for step in FAILOVER if step.name == "point" and undecided)]:
             run.would(step.name, step.asked)
         return {"ahead": False}

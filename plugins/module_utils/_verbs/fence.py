@@ -93,7 +93,12 @@ def _tell_of_newer(run: Run, sides: list[Side]) -> None:
     """The record of a side that came back may be of before the other one's promotion, and a later run there, with the other silent, would go by it."""
     there, here = ((side.records(run.config).read()[0] or {}) for side in (run.destination, run.source)) if len(sides) > 1 else ({}, {})
     if int(here.get("epoch") or 0) < int(there.get("epoch") or 0):
-        run.step("record_source", run.source.config.name, lambda: (run.mirror(must=True), True))
+        run.step("record_source", run.source.config.name, lambda: _told(run))
+
+
+def _told(run: Run) -> tuple[Any, bool]:
+    run.mirror(must=True)
+    return {"record": run.source.config.name}, True
 
 
 def _name_raisers(run: Run) -> None:

@@ -6,95 +6,142 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .._dr import point
 from .._dr.failover import View
+from .._dr.words import Objects
 from .._errors import Refused
 from .._ontap import volumes
+from .look import look_storage
 from .walk import Run
 
 NEWEST = "newest"
-"""The word that gives an older snapshot up again, as long as no clone serves it."""
+"""The word that gives an older snapshot up again, as long as no volume was moved for it and no object restored."""
 
 
-def wanted(run: Run) -> str:
-    """The snapshot that the operator names; empty for the newest."""
-    name = str(run.options.get("snapshot") or "")
-    return "" if name == NEWEST else name
+def asked(run: Run) -> str:
+    """What the operator says now: a snapshot's name, NEWEST, or nothing."""
+    return str(run.options.get("snapshot") or "")
 
 
-def choose(run: Run, view: View) -> point.Point | None:
+def choose(run: Run, view: View, epoch: int, *, again: bool = False) -> point.Point | None:
     """What the operator named, as it stands on the mirror; None without a name.
 
+    Args:
+        epoch: of the promotion that will serve it.
+        again: a decision of this epoch is changed, so that this run's own break may have been sent.
+
     Raises:
-        Refused: no volume has it.
+        Refused: it cannot be served whole, or somebody else serves from this SVM already.
     """
-    name = wanted(run)
-    if not name:
+    name = asked(run)
+    if name in ("", NEWEST):
         return None
+    relation = view.storage.incoming
+    if not again and (relation is None or not relation.mirroring):
+        raise Refused(
+            "serves_already", f"SVM {run.config.destination_svm} is no mirror any more, and its volumes may serve another group", operation="choose snapshot",
+            system=run.destination.ontap.system, obj=run.config.destination_svm, seen=relation.state if relation else None,
+            advice="Fail over to the newest data: no volume is moved then.",
+        )
     inside = point.mounted(view.storage)
     lists = run.env.together([partial(volumes.list_snapshots, run.destination.ontap, volume.uuid) for volume in inside])
-    found = {volume.name: {snapshot.name: snapshot.create_time for snapshot in shown} for volume, shown in zip(inside, lists, strict=True)}
-    return point.choose(name, view.storage, found)
+    found = {volume.name: {s.name: point.Copy(s.create_time, s.key) for s in shown} for volume, shown in zip(inside, lists, strict=True)}
+    return point.choose(name, view.storage, found, epoch)
 
 
-def refuse_other(run: Run, view: View) -> None:
-    """A run that goes on from a decision serves what was decided.
+def stands(view: View) -> dict[str, Any]:
+    """The point that was decided in this epoch; empty for the newest data."""
+    return point.of_epoch(view.record) if view.in_epoch(view.record.get("point") or {}) else {}
+
+
+def other_wanted(run: Run, view: View) -> bool:
+    """Whether the operator asks for something else than what was decided."""
+    return asked(run) not in ("", str(stands(view).get("snapshot") or NEWEST))
+
+
+def refuse_settled(run: Run, view: View) -> None:
+    """A choice may be changed as long as no volume was moved for it and no object was restored.
 
     Raises:
-        Refused: the operator names something else; the newest may be asked for as long as every volume is where clients know it.
+        Refused: it is too late.
     """
-    asked, record = str(run.options.get("snapshot") or ""), view.record
-    stands = point.of_epoch(record) if view.in_epoch(record.get("point") or {}) else {}
-    serving = str(stands.get("snapshot") or "")
-    moved = point.moved(record, view.storage) if serving else []
-    if not asked or asked == (serving or NEWEST) or (asked == NEWEST and not moved):
+    serving = str(stands(view).get("snapshot") or "")
+    gone = point.moved(view.record, view.storage) if serving else []
+    if not gone and view.progress() == str(Objects.NONE):
         return
     raise Refused(
-        "point_decided", f"epoch {record.get('epoch')} was decided for {f'snapshot {serving}' if serving else 'the newest data'}", operation=run.verb,
-        obj=run.config.name, seen=moved,
-        advice=f"Leave dr_snapshot out: a run that is repeated goes on as decided.{f' Or say {NEWEST}.' if serving and not moved else ''}",
+        "point_decided", f"epoch {view.record.get('epoch')} was decided for {f'snapshot {serving}' if serving else 'the newest data'}, and that is under way",
+        operation=run.verb, obj=run.config.name, seen=gone,
+        advice="Leave dr_snapshot out: a run that is repeated goes on as decided.",
     )
 
 
-def newest_after_all(run: Run, view: View) -> None:
-    """Gives the older snapshot up again, where the operator says so and nothing was done for it that clients would see: the way out where clones fail.
+def looked_again(run: Run, view: View) -> View:
+    """Under the lease: the storage and the record as they are now, which another run may have moved on."""
+    run.take_lease(run.destination)
+    record = run.destination.records(run.config).read()[0]
+    storage = look_storage(run.destination, run.config.destination_svm, brief=True)
+    return replace(view, storage=storage, objects=replace(view.objects, record=record))
+
+
+def check_before_break(run: Run, view: View) -> None:
+    """The last moment at which nothing is lost by a snapshot that is gone.
 
     Raises:
-        Refused: as above.
+        Refused: it is, or another one has its name.
     """
-    refuse_other(run, view)
-    if str(run.options.get("snapshot") or "") == NEWEST and view.in_epoch(view.record.get("point") or {}) and not run.env.check_mode:
-        run.take_lease(run.destination, view.record)
-        run.step("newest", "serve the newest data after all", lambda: (_forget(run), True))
-
-
-def _forget(run: Run) -> str:
-    run.commit(run.destination, lambda record: record.pop("point", None) and None)
-    return NEWEST
+    chosen = stands(view)
+    by_name = {volume.name: volume for volume in volumes.list_volumes(run.destination.ontap, run.config.destination_svm)} if chosen else {}
+    missing = [name for name in chosen.get("volumes") or () if name not in by_name]
+    if missing:
+        raise Refused(
+            "point_changed", "the volume is gone", system=run.destination.ontap.system, operation="serve snapshot", obj=missing[0], advice=volumes.CHANGED,
+        )
+    run.env.together([
+        partial(volumes.still_there, run.destination.ontap, by_name[name], str(chosen["snapshot"]), str(chosen["keys"][name]))
+        for name in chosen.get("volumes") or ()
+    ])
 
 
 def serve(run: Run, view: View) -> tuple[Any, bool]:
-    """Clones of the recorded snapshot at the paths that clients know; each seen there.
+    """All clones first, and only then each at the path that clients know: where one cannot be made, nothing has been moved.
 
     Raises:
-        Refused: somebody changed the SVM meanwhile.
+        Refused: somebody changed the SVM or the decision meanwhile, or the lease is another run's.
         KubedrError: ONTAP refused, such as without the licence for FlexClone.
     """
-    run.guard(run.destination)
-    stands, client = view.record["point"], run.destination.ontap
-    clones = {name: point.clone_name(name, int(view.record["epoch"])) for name in stands["volumes"]}
-
-    def progress(seen: volumes.Pair) -> None:
-        run.renew(run.destination)
-        run.env.reporter.progress(f"point: {seen[1].name if seen[1] else 'no clone yet'}")
-
-    found = run.env.together([
-        partial(
-            volumes.serve_clone, client, run.config.destination_svm, name, str(stands["snapshot"]), clones[name], path, run.config.timeouts["start"], progress,
-        )
-        for name, path in sorted(stands["volumes"].items())
+    chosen, client, svm, deadline = view.record["point"], run.destination.ontap, run.config.destination_svm, run.config.timeouts["start"]
+    clones = {name: point.clone_name(name, int(view.record["epoch"])) for name in chosen["volumes"]}
+    before = _still_decided(run, chosen)
+    before()
+    made = run.env.together([
+        partial(volumes.ensure_clone, client, svm, name, str(chosen["snapshot"]), str(chosen["keys"][name]), clones[name], deadline, before)
+        for name in sorted(clones)
     ])
-    return {path: clones[name] for name, path in sorted(stands["volumes"].items())}, any(changed for _seen, changed in found)
+    run.env.reporter.progress(f"point: {len(made)} clones made")
+    put = run.env.together([
+        partial(volumes.put_in_place, client, svm, clones[name], name, path, deadline, before) for name, path in sorted(chosen["volumes"].items())
+    ])
+    return {path: clones[name] for name, path in sorted(chosen["volumes"].items())}, any(changed for _seen, changed in made) or any(put)
+
+
+def _still_decided(run: Run, chosen: dict[str, Any]) -> Callable[[], None]:
+    """For each write: the lease is ours, and this is still what was decided, with no object restored."""
+
+    def check() -> None:
+        run.guard(run.destination)
+        record = run.last_record(run.destination)
+        progress = (record.get("objects") or {}).get("state")
+        if record.get("point") != chosen or progress not in (None, str(Objects.NONE)):
+            raise Refused(
+                "changed_meanwhile", "another run changed what was decided, or went on", system=run.destination.kube.system, operation="serve snapshot",
+                obj=run.config.record_name, seen=record.get("point"),
+                advice="Nothing further was moved. Run status.",
+            )
+
+    return check

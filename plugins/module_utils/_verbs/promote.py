@@ -18,6 +18,7 @@ from .._dr.statement import exact_instant, instant
 from .._errors import ApiError, AuthError, JobFailed, KubedrError, Refused, Unreachable
 from .._ontap import exports, snapmirror, svms, volumes
 from .._ontap.models import ExportPolicy, ExportRule, Relationship, Snapshot, Svm
+from . import points
 from .look import look_storage
 from .walk import Run
 
@@ -51,6 +52,7 @@ def break_off(run: Run, view: View) -> tuple[Any, bool]:
     errors, record = list[KubedrError](), view.record
     first = not break_sent(record)
     if first:
+        points.check_before_break(run, view)
         relation, shown, policies = run.env.together([
             lambda: _relation(run), lambda: _first_snapshots(run, view), lambda: exports.read_policies(run.destination.ontap, run.config.destination_svm),
         ])

@@ -24,8 +24,14 @@ REMOVE = "remove_svm"
 
 def _data_volumes(run: Run) -> list[Volume]:
     """Clones before the volumes that they share their blocks with, which cannot go as long as they stand."""
-    found = data_volumes(run.destination.ontap, run.config.destination_svm)
-    return sorted(found, key=lambda volume: not point.is_clone(volume.name))
+    client, svm = run.destination.ontap, run.config.destination_svm
+    found = data_volumes(client, svm)
+    above = volumes.parents(client, svm) if any(point.is_clone(volume.name) for volume in found) else {}
+
+    def depth(name: str) -> int:
+        return 1 + depth(above[name]) if name in above else 0
+
+    return sorted(found, key=lambda volume: -depth(volume.name))
 
 
 def plan(run: Run, svm: Svm | None) -> list[str]:

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import itertools
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ConfigError, KubedrError, Refused
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import volumes
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.client import OntapClient
+from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import points, removal
 from ansible_collections.kubedr.ontap.tests.support import drivers
-from ansible_collections.kubedr.ontap.tests.support.pocket import PocketClock, PocketOntap, snapshot_volumes
+from ansible_collections.kubedr.ontap.tests.support.pocket import PocketClock, PocketOntap, pocket_env, snapshot_volumes
 
 from .conftest import World, instant
 
@@ -194,8 +198,10 @@ def test_without_clones_the_newest_can_still_be_had(infected: World) -> None:
     assert {name: volume.junction for name, volume in data_volumes(infected, "osaka", MIRROR).items()} == {n: v.junction for n, v in before.items()}
     with pytest.raises(Refused) as refusal:
         infected.failover(snapshot="another")
-    assert refusal.value.reason == "point_decided"
+    assert refusal.value.reason == "snapshot_unknown"
     result = infected.failover(snapshot="newest")[-1]
+    assert [entry for entry in result["backup"]["skipped"] if "snapshot" in entry["reason"]] == []
+    assert instant(result["backup"]["started_at"]) > instant(infected.report.notes["snapshot"]["created_at"]) - timedelta(seconds=60)
     assert result["state"]["objects"] == "verified"
     assert "point" not in result
     assert not clones(infected)
@@ -234,3 +240,162 @@ def test_a_volume_that_only_has_the_name_of_the_clone_is_never_served(infected: 
         infected.failover()
     assert refusal.value.reason == "clone_foreign"
     assert data_volumes(infected, "osaka", MIRROR)[name].junction
+
+
+class _Killed(Exception):
+    """The end of a process."""
+
+
+def _first(tasks: Iterator[Any], number: int) -> Iterator[Any]:
+    yield from itertools.islice(tasks, number)
+    raise _Killed
+
+
+def decided(world: World) -> None:
+    """Decided for the snapshot, and the run died."""
+    with pytest.raises(_Killed):
+        world.run(_first(drivers.failover_tasks(world.group(), fence_statement=world.statement(), snapshot=SNAPSHOT), 1))
+
+
+def junctions(world: World) -> dict[str, str]:
+    return {name: volume.junction for name, volume in data_volumes(world, "osaka", MIRROR).items()}
+
+
+def another(world: World, **options: Any) -> None:
+    """A run of somebody else, to its end."""
+    drivers.run_tasks(drivers.failover_tasks(world.group(), **options), pocket_env(world.pocket), "another-run")
+
+
+def test_once_objects_are_restored_the_volumes_are_the_operators(infected: World) -> None:
+    """He puts the newer data back by hand; a repeated run moves nothing beneath running pods."""
+    failover(infected)
+    osaka, volume = client(infected, "osaka"), next(iter(sorted(clones(infected))))
+    found = data_volumes(infected, "osaka", MIRROR)
+    path = found[f"{volume}_kubedr_e2"].junction
+    osaka.write("PATCH", f"{volumes.PATH}/{found[f'{volume}_kubedr_e2'].uuid}", {"nas": {"path": ""}}, deadline=30)
+    osaka.write("PATCH", f"{volumes.PATH}/{found[volume].uuid}", {"nas": {"path": path}}, deadline=30)
+    before = junctions(infected)
+    assert not any(task["changed"] for task in infected.failover())
+    assert junctions(infected) == before
+
+
+def test_a_run_that_wakes_up_moves_nothing(infected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stood still after its clones were made; another one took the newest data meanwhile, and ended."""
+    put = volumes.put_in_place
+
+    def late(*arguments: Any) -> bool:
+        monkeypatch.setattr(points.volumes, "put_in_place", put)
+        infected.pocket.run(120)
+        another(infected, snapshot="newest")
+        return put(*arguments)
+
+    before = junctions(infected)
+    monkeypatch.setattr(points.volumes, "put_in_place", late)
+    with pytest.raises(Refused) as refusal:
+        failover(infected)
+    assert refusal.value.reason in ("lease_lost", "changed_meanwhile")
+    assert {name: path for name, path in junctions(infected).items() if name in before} == before
+
+
+def test_what_another_run_finished_meanwhile_is_not_called_the_newest(infected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided(infected)
+    look = points.looked_again
+
+    def late(run: Any, view: Any) -> Any:
+        another(infected)
+        return look(run, view)
+
+    monkeypatch.setattr(points, "looked_again", late)
+    with pytest.raises(Refused) as refusal:
+        infected.failover(snapshot="newest")
+    assert refusal.value.reason == "point_decided"
+    assert clones(infected)
+
+
+def test_where_one_clone_cannot_be_made_nothing_has_been_moved(infected: World) -> None:
+    before = junctions(infected)
+    infected.pocket.fault("osaka", "POST /api/storage/volumes$", "500", nth=2, times=0)
+    with pytest.raises(KubedrError):
+        failover(infected)
+    assert {name: path for name, path in junctions(infected).items() if name in before} == before
+    infected.pocket.clear_faults()
+    assert infected.failover(snapshot="newest")[-1]["state"]["objects"] == "verified"
+
+
+def test_copies_of_different_times_are_refused(world: World) -> None:
+    names = sorted(data_volumes(world, "tokyo", SVM))
+    freeze(world, only=len(names) - 1)
+    world.pocket.run(3600)
+    last = list(data_volumes(world, "tokyo", SVM).values())[-1]
+    client(world, "tokyo").write("POST", f"{volumes.PATH}/{last.uuid}/snapshots", {"name": SNAPSHOT}, deadline=30)
+    world.pocket.transfer("app1")
+    world.pocket.run(15)
+    world.lose()
+    with pytest.raises(Refused) as refusal:
+        failover(world)
+    assert refusal.value.reason == "snapshot_times_differ"
+    assert last.name in str(refusal.value)
+
+
+def test_a_second_operator_is_not_given_other_data_in_silence(infected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While he waits for the lease, the first one decides for the newest data and dies."""
+    from ansible_collections.kubedr.ontap.plugins.module_utils._verbs.walk import Run
+
+    take, statement = Run.take_lease, infected.statement()
+
+    def waits(run: Any, side: Any, seen: Any = None) -> None:
+        monkeypatch.setattr(Run, "take_lease", take)
+        tasks = _first(drivers.failover_tasks(infected.group(), fence_statement=statement), 1)
+        with pytest.raises(_Killed):
+            drivers.run_tasks(tasks, pocket_env(infected.pocket), "another-run")
+        infected.pocket.run(120)
+        take(run, side, seen)
+
+    may = Run.may_take
+    monkeypatch.setattr(Run, "may_take", lambda run, lease: False if run.run_id != "another-run" else may(run, lease))
+    monkeypatch.setattr(Run, "take_lease", waits)
+    with pytest.raises(Refused) as refusal:
+        failover(infected)
+    assert refusal.value.reason == "changed_meanwhile"
+    monkeypatch.undo()
+    infected.pocket.run(120)
+    assert failover(infected)[-1]["point"]["snapshot"] == SNAPSHOT
+
+
+@pytest.mark.parametrize("instead", [False, True], ids=["gone", "another one"])
+def test_a_snapshot_that_is_gone_is_seen_before_the_break(infected: World, instead: bool) -> None:
+    decided(infected)
+    osaka = client(infected, "osaka")
+    tables = infected.pocket.station("osaka-ontap").core.core.tables
+    volume = sorted(data_volumes(infected, "osaka", MIRROR).values(), key=lambda found: found.name)[0]
+    found = next(s for s in tables.all("snapshot", volume=volume.uuid) if s["name"] == SNAPSHOT)
+    tables.delete("snapshot", found["uuid"])
+    if instead:
+        tables.put("snapshot", {**found, "uuid": "other", "origin": "other"})
+    with pytest.raises(Refused) as refusal:
+        infected.failover()
+    assert refusal.value.reason == "snapshot_gone"
+    svms = osaka.records("/api/svm/svms", "subtype", name=MIRROR)
+    assert svms[0]["subtype"] == "dp_destination"
+    assert infected.failover(snapshot="newest")[-1]["state"]["objects"] == "verified"
+
+
+def test_no_volume_of_another_group_is_moved(infected: World) -> None:
+    """Two groups on one SVM: the second one would take the volumes from beneath the first."""
+    infected.failover(fence_statement=infected.statement())
+    before = junctions(infected)
+    two = {**infected.group(), "name": "other", "namespaces": ["app1-batch"]}
+    with pytest.raises(KubedrError):
+        infected.run(drivers.failover_tasks(two, fence_statement=infected.statement(), snapshot=SNAPSHOT))
+    assert junctions(infected) == before
+
+
+def test_clones_of_clones_are_removed_first(infected: World) -> None:
+    failover(infected)
+    osaka, name = client(infected, "osaka"), sorted(clones(infected))[0]
+    wanted = {"is_flexclone": True, "parent_volume": {"name": f"{name}_kubedr_e2"}, "parent_snapshot": {"name": SNAPSHOT}}
+    osaka.write("POST", volumes.PATH, {"name": f"{name}_kubedr_e2_kubedr_e4", "svm": {"name": MIRROR}, "clone": wanted}, deadline=30)
+    run: Any = SimpleNamespace(destination=SimpleNamespace(ontap=osaka), config=SimpleNamespace(destination_svm=MIRROR))
+    order = [volume.name for volume in removal._data_volumes(run)]
+    assert order[0] == f"{name}_kubedr_e2_kubedr_e4"
+    assert order.index(f"{name}_kubedr_e2") < order.index(name)

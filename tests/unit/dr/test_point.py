@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr import point
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.pvs import ClaimVolume
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.seen import StorageSeen, VolumeSeen
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import Refused
 from hypothesis import given
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NAMES = st.sampled_from(["hourly.0", "hourly.1", "daily.0", "by-hand"])
-LISTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.dictionaries(NAMES, st.integers(0, 9).map(lambda n: NOON - timedelta(hours=n))), min_size=1)
+COPIES = st.integers(0, 3).map(lambda n: point.Copy(NOON - timedelta(seconds=40 * n), f"key-{n}"))
+LISTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.dictionaries(NAMES, COPIES), min_size=1)
 
 
 def storage(*volumes: VolumeSeen) -> StorageSeen:
@@ -28,19 +30,56 @@ def at_home(names: list[str]) -> StorageSeen:
 
 
 @given(LISTS, NAMES)
-def test_what_is_chosen_is_there(lists: dict[str, dict[str, datetime]], name: str) -> None:
-    """Every mounted volume is either served from that snapshot or named as lacking it; the time is that of the oldest copy."""
-    having = {volume for volume, found in lists.items() if name in found}
-    if not having:
+def test_what_is_chosen_is_there(lists: dict[str, dict[str, point.Copy]], name: str) -> None:
+    """Every mounted volume is served from a copy of one time or named as lacking it; anything else is refused, with the reason."""
+    copies = {volume: found[name] for volume, found in lists.items() if name in found}
+    times = [copy.made for copy in copies.values() if copy.made]
+    apart = bool(times) and (max(times) - min(times)).total_seconds() > point.SPREAD
+    if not copies or apart:
         with pytest.raises(Refused) as refusal:
-            point.choose(name, at_home(list(lists)), lists)
-        assert set(refusal.value.seen) == set.intersection(*map(set, lists.values()))
+            point.choose(name, at_home(list(lists)), lists, 2)
+        assert refusal.value.reason == ("snapshot_times_differ" if apart else "snapshot_unknown")
+        if not copies:
+            assert set(refusal.value.seen) == set.intersection(*map(set, lists.values()))
         return
-    chosen = point.choose(name, at_home(list(lists)), lists)
-    assert set(chosen.volumes) == having
-    assert set(chosen.without) == set(lists) - having
-    assert chosen.at == min(lists[volume][name] for volume in having)
-    assert chosen.volumes == {volume: f"/{volume}" for volume in having}
+    chosen = point.choose(name, at_home(list(lists)), lists, 2)
+    assert set(chosen.without) == set(lists) - set(copies)
+    assert chosen.at == min(times)
+    assert chosen.volumes == {volume: f"/{volume}" for volume in copies}
+    assert chosen.keys == {volume: copy.key for volume, copy in copies.items()}
+
+
+def refused(volumes: StorageSeen, made: datetime | None = NOON) -> str:
+    lists = {volume.name: {"hourly.0": point.Copy(made, "k")} for volume in point.mounted(volumes)}
+    with pytest.raises(Refused) as refusal:
+        point.choose("hourly.0", volumes, lists, 2)
+    return refusal.value.reason
+
+
+def test_what_cannot_be_served_whole_is_refused() -> None:
+    below = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen("b", "dp", "online", "/a/b"))
+    taken = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen("a_kubedr_e2", "dp", "online", ""))
+    assert (refused(below), refused(taken), refused(at_home(["a"]), None)) == ("junctions_nested", "clone_taken", "snapshot_times_differ")
+    alike = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen("ab", "dp", "online", "/ab"))
+    assert point.choose("s", alike, {name: {"s": point.Copy(NOON, "k")} for name in ("a", "ab")}, 2).volumes == {"a": "/a", "ab": "/ab"}
+
+
+def test_claims_that_would_stay_at_the_newest_data_are_refused() -> None:
+    chosen = point.choose("s", at_home(["a"]), {"a": {"s": point.Copy(NOON, "k")}}, 2)
+
+    def claim(volume: str | None, on_svm: bool = True) -> ClaimVolume:
+        return ClaimVolume("app1", "c", "pv", "trident", "t", on_svm, volume, False, "Retain", "1Gi", "class", "")
+
+    point.refuse_mixed(chosen, [claim("a"), claim(None), claim("elsewhere", on_svm=False)])
+    for volume in ("unmounted", "root"):
+        with pytest.raises(Refused) as refusal:
+            point.refuse_mixed(chosen, [claim("a"), claim(volume)])
+        assert refusal.value.reason == "snapshot_not_everywhere"
+
+
+def test_long_names_stay_apart() -> None:
+    first, second = "v" * 200 + "1", "v" * 200 + "2"
+    assert point.clone_name(first, 2) != point.clone_name(second, 2)
 
 
 @given(st.text("abcdefghij_0123456789", min_size=1, max_size=203), st.integers(1, 10**6))
