@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._dr.statement import parse_instant
 from ansible_collections.kubedr.ontap.plugins.module_utils._env import Process
+from ansible_collections.kubedr.ontap.plugins.module_utils._errors import Refused
 from ansible_collections.kubedr.ontap.tests.support import drivers
 from ansible_collections.kubedr.ontap.tests.support.pocket import group_dict, pocket_env
 
@@ -77,6 +78,13 @@ class World:
 
     def reprotect(self, name: str = "app1", check: bool = False, **options: Any) -> list[dict[str, Any]]:
         return self.run(drivers.reprotect_tasks(self.group(name), **options), check_mode=check)
+
+    def reprotect_at_a_loss(self, name: str = "app1") -> None:
+        """The primary is back: fenced, what only it holds told, accepted, and given up."""
+        self.fence(name)
+        with pytest.raises(Refused) as refusal:
+            self.reprotect(name)
+        self.reprotect(name, accept_loss={name: refusal.value.seen["token"]})
 
     def failback(self, name: str = "app1", mode: str = "planned", check: bool = False, **options: Any) -> list[dict[str, Any]]:
         return self.run(drivers.failback_tasks(self.group(name), mode, **options), check_mode=check)

@@ -54,6 +54,17 @@ def failover(world: World, snapshot: Any = SNAPSHOT, check: bool = False) -> lis
     return world.failover(check=check, fence_statement=world.statement(), snapshot=snapshot)
 
 
+def refused(world: World, reason: str) -> str:
+    """What a failover says that is refused, after a last transfer and the loss of the primary."""
+    world.pocket.transfer("app1")
+    world.pocket.run(15)
+    world.lose()
+    with pytest.raises(Refused) as refusal:
+        failover(world)
+    assert refusal.value.reason == reason
+    return str(refusal.value)
+
+
 def clones(world: World, site: str = "osaka") -> dict[str, list[tuple[int, datetime]]]:
     return {name.removesuffix("_kubedr_e2"): found for name, found in world.records(site).items() if name.endswith("_kubedr_e2")}
 
@@ -111,10 +122,7 @@ def test_and_home_again_and_out_once_more(infected: World) -> None:
     infected.pocket.write("app1", 3)
     infected.pocket.start("tokyo")
     infected.pocket.run(30)
-    infected.fence()
-    with pytest.raises(Refused) as refusal:
-        infected.reprotect()
-    infected.reprotect(accept_loss={"app1": refusal.value.seen["token"]})
+    infected.reprotect_at_a_loss()
     assert infected.state()["storage"] == "reprotected"
     infected.pocket.write("app1", 2)
     assert infected.failback()[-1]["state"]["storage"] == "protected"
@@ -149,13 +157,7 @@ def test_a_snapshot_that_nobody_has(infected: World, snapshot: Any, reason: str,
 
 def test_claims_on_data_of_two_times_are_refused(world: World) -> None:
     freeze(world, only=1)
-    world.pocket.transfer("app1")
-    world.pocket.run(15)
-    world.lose()
-    with pytest.raises(Refused) as refusal:
-        failover(world)
-    assert refusal.value.reason == "snapshot_not_everywhere"
-    assert "app1/" in str(refusal.value)
+    assert "app1/" in refused(world, "snapshot_not_everywhere")
 
 
 def test_no_backup_is_as_old_as_the_snapshot(fresh: World) -> None:
@@ -328,13 +330,7 @@ def test_copies_of_different_times_are_refused(world: World) -> None:
     world.pocket.run(3600)
     last = list(data_volumes(world, "tokyo", SVM).values())[-1]
     client(world, "tokyo").write("POST", f"{volumes.PATH}/{last.uuid}/snapshots", {"name": SNAPSHOT}, deadline=30)
-    world.pocket.transfer("app1")
-    world.pocket.run(15)
-    world.lose()
-    with pytest.raises(Refused) as refusal:
-        failover(world)
-    assert refusal.value.reason == "snapshot_times_differ"
-    assert last.name in str(refusal.value)
+    assert last.name in refused(world, "snapshot_times_differ")
 
 
 def test_a_second_operator_is_not_given_other_data_in_silence(infected: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,10 +122,7 @@ def test_a_record_left_behind_by_the_night_after_decides_nothing(world: World) -
     world.failover(fence_statement=world.statement())
     world.pocket.start("tokyo")
     world.pocket.run(30)
-    world.fence()
-    with pytest.raises(Refused) as error:
-        world.reprotect()
-    world.reprotect(accept_loss={"app1": error.value.seen["token"]})
+    world.reprotect_at_a_loss()
     world.pocket.backup("osaka")
     world.pocket.transfer("app1")
     world.pocket.run(130)
