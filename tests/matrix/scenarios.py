@@ -252,6 +252,7 @@ ATTEMPTS = {
     "record/*/snapshot/name": "as above",
     "record/*/backup/name": "the final backup of an attempt that was undone is not used again: the next one has the next number",
     "record/*/backup_attempts/*": "as above",
+    "record/*/backup/judged_by/own": "as above",
     "record/*/verified/backup": "as above",
     "kube/*/metadata/labels/velero.io/backup-name": "as above",
     "kube/*/metadata/labels/ark-backup": "as above",

@@ -70,12 +70,13 @@ def mounted(storage: StorageSeen) -> list[VolumeSeen]:
     return [volume for volume in storage.volumes if volume.junction not in ("", "/")]
 
 
-def choose(name: str, storage: StorageSeen, snapshots: Mapping[str, Snapshots], epoch: int) -> Point:
+def choose(name: str, storage: StorageSeen, snapshots: Mapping[str, Snapshots], epoch: int, *, again: bool = False) -> Point:
     """The point that the operator named.
 
     Args:
         snapshots: of each mounted volume, by its name.
         epoch: of the promotion that will serve it.
+        again: in this epoch a decision was made before: clones of it may be there.
 
     Raises:
         Refused: it cannot be served whole: no volume has it, its copies are of different times, volumes lie below one another, or a clone's name is taken.
@@ -103,8 +104,9 @@ def choose(name: str, storage: StorageSeen, snapshots: Mapping[str, Snapshots], 
             "junctions_nested", f"volumes are mounted below one another: {'; '.join(nested[:4])}", seen=nested, **where,
             advice="A clone cannot take such a path without the other losing its own. Fail over to the newest data, and take files from the snapshot by hand.",
         )
-    taken = {volume.name for volume in storage.volumes} & {clone_name(volume, epoch) for volume in having}
-    if taken or len({clone_name(volume, epoch) for volume in having}) < len(having):
+    names = {clone_name(volume, epoch, name) for volume in having}
+    taken = set() if again else names & {volume.name for volume in storage.volumes}
+    if taken or len(names) < len(having):
         raise Refused(
             "clone_taken", f"volumes have the names that clones would get: {', '.join(sorted(taken))}", seen=sorted(taken), **where, advice="Rename them.",
         )
@@ -134,24 +136,29 @@ def refuse_mixed(point: Point, claims: Iterable[ClaimVolume]) -> None:
         )
 
 
-def clone_name(volume: str, epoch: int) -> str:
-    """One name per volume and promotion, so that a run that is repeated finds its own."""
-    end = f"_kubedr_e{epoch}"
-    if len(volume) + len(end) > LONGEST_NAME:
-        end = f"_{hashlib.sha256(volume.encode()).hexdigest()[:8]}{end}"
+def clone_name(volume: str, epoch: int, snapshot: str) -> str:
+    """One name per volume, promotion and snapshot, so that a run that is repeated finds its own."""
+    told = f"{volume}@{snapshot}" if len(volume) > LONGEST_NAME - 30 else snapshot
+    end = f"_kubedr_e{epoch}_{hashlib.sha256(told.encode()).hexdigest()[:8]}"
     return volume[: LONGEST_NAME - len(end)] + end
+
+
+def clones(point: Mapping[str, Any]) -> dict[str, str]:
+    """Volume -> its clone, of a recorded point."""
+    return {name: clone_name(name, int(point["epoch"]), str(point["snapshot"])) for name in point.get("volumes") or ()}
 
 
 def is_clone(volume: str) -> bool:
     """Whether a volume has such a name."""
-    return bool(re.search(r"_kubedr_e\d+$", volume))
+    return bool(re.search(r"_kubedr_e\d+_[0-9a-f]{8}$", volume))
 
 
 def served(record: Mapping[str, Any], storage: StorageSeen) -> bool:
     """Whether every path of the record's point leads to its clone."""
     point = of_epoch(record)
     at = {volume.junction: volume for volume in storage.volumes if volume.junction}
-    wanted = {path: clone_name(name, int(record["epoch"])) for name, path in (point.get("volumes") or {}).items()}
+    names = clones(point)
+    wanted = {path: names[name] for name, path in (point.get("volumes") or {}).items()}
     return all(path in at and (at[path].name, at[path].type, at[path].state) == (name, "rw", "online") for path, name in wanted.items())
 
 

@@ -135,9 +135,12 @@ def put_in_place(
 
 
 def parents(client: OntapClient, svm: str) -> dict[str, str]:
-    """Clone -> the volume that it shares blocks with, by name."""
-    records = client.records(PATH, CLONE_FIELDS, **{"svm.name": exact(svm)})
-    return {str(record["name"]): str(dig(record, "clone.parent_volume.name")) for record in records if dig(record, "clone.is_flexclone", False)}
+    """Clone -> the volume of the same SVM that it shares blocks with, by name."""
+    records = client.records(PATH, f"{CLONE_FIELDS},clone.parent_svm.name", **{"svm.name": exact(svm)})
+    return {
+        str(record["name"]): str(dig(record, "clone.parent_volume.name")) for record in records
+        if dig(record, "clone.is_flexclone", False) and dig(record, "clone.parent_svm.name", svm) == svm
+    }
 
 
 def delete(client: OntapClient, volume: Volume, deadline: float) -> bool:

@@ -20,6 +20,7 @@ from .._env import Env
 from .._errors import ConfigError, Refused
 from . import failback, failover, fence, planned, preflight, reprotect, reverse, rollback, setup, teardown
 from .connect import Side
+from .points import NEWEST
 from .walk import Keeper, Run
 
 SPEC = GROUP.merge(ArgumentSpec({
@@ -130,6 +131,12 @@ def _check_mode_option(verb: str, params: Mapping[str, Any]) -> None:
 
 def _options(params: Mapping[str, Any], group: str) -> dict[str, Any]:
     """Run options; those given per group are reduced to this group's."""
+    asked = params.get("snapshot")
+    if isinstance(asked, Mapping) and asked and group not in asked:
+        raise ConfigError(
+            "dr_snapshot", f"names {', '.join(sorted(map(str, asked)))}, and not {group}",
+            advice=f"A group that is forgotten or mistyped would get the newest data: name every group, with {NEWEST} for those that are to get it.",
+        )
     options = {key: params.get(key) for key in ("mode", "fence", "fence_statement", "backup", "snapshot", "accept_loss", "teardown_consent", "ahead")}
     for key in ("backup", "snapshot", "accept_loss", "teardown_consent"):
         value = options[key]

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from .._dr.failover import FAILOVER, View, missing_at_destination, pending, wanted_clients
-from .._dr.point import Point, clone_name, of_epoch, refuse_mixed
+from .._dr.point import Point, clones, of_epoch, refuse_mixed
 from .._dr.seen import Seen
 from .._dr.state import State, derive
 from .._dr.statement import instant, judge_statement, no_answer_is_no_proof, parse_instant, parse_statement, proof_stands
@@ -109,7 +109,7 @@ def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[
             advice="Make them on the destination SVM; with identity preservation full ONTAP brings them along.",
         )
     fence = accept_word(run, view)
-    backup, point = _choose(run, view, listed, int(fence["epoch"]))
+    backup, point = _choose(run, view, listed, int(fence["epoch"]), objects.judged_by(run, view))
     asked = {"fence": fence, "backup": backup, "clients": list(view.clients), **({"point": point.as_dict()} if point else {})}
     if run.env.check_mode:
         run.would("decide", asked)
@@ -130,13 +130,15 @@ def _decide(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[
     return {"backup": backup, "fence": fence}
 
 
-def _choose(run: Run, view: View, listed: Callable[[], objects.Listed], epoch: int, *, again: bool = False) -> tuple[dict[str, Any], Point | None]:
-    """The point in time, where the operator names one, and the backup that fits it."""
+def _choose(
+    run: Run, view: View, listed: Callable[[], objects.Listed], epoch: int, judged_by: Mapping[str, Any], *, again: bool = False,
+) -> tuple[dict[str, Any], Point | None]:
+    """The point in time, where the operator names one, and the backup that fits it, by the rules that held before this epoch."""
     point = points.choose(run, view, epoch, again=again)
-    picked = objects.choose(run, view, listed(), point.at if point else None)
+    picked = objects.choose(run, view, listed(), judged_by, point.at if point else None)
     if point:
         refuse_mixed(point, picked.volumes)
-    return picked.as_dict(), point
+    return {**picked.as_dict(), "judged_by": dict(judged_by)}, point
 
 
 def _decide_otherwise(run: Run, view: View, listed: Callable[[], objects.Listed]) -> dict[str, Any]:
@@ -146,13 +148,14 @@ def _decide_otherwise(run: Run, view: View, listed: Callable[[], objects.Listed]
         Refused: it is too late, before or under the lease.
     """
     points.refuse_settled(run, view)
-    if run.env.check_mode:
-        run.would("decide", {"snapshot": points.asked(run)})
-        return {}
-    view = points.looked_again(run, view)
-    points.refuse_settled(run, view)
+    if not run.env.check_mode:
+        view = points.looked_again(run, view)
+        points.refuse_settled(run, view)
     judged, epoch = dict(view.record), int(view.record.get("epoch") or 0)
-    backup, point = _choose(run, view, listed, epoch, again=True)
+    backup, point = _choose(run, view, listed, epoch, (view.record.get("backup") or {}).get("judged_by") or {}, again=True)
+    if run.env.check_mode:
+        run.would("decide", {"backup": backup, "point": point.as_dict() if point else None})
+        return {"backup": backup, "fence": view.record.get("fence")}
 
     def change(record: dict[str, Any]) -> None:
         if any(record.get(key) != judged.get(key) for key in ("epoch", "run", "point", "objects")):
@@ -249,8 +252,11 @@ def promote_phase(run: Run) -> dict[str, Any]:
     _seen, view, _state = look(run, brief=True)
     todo = [step for step in FAILOVER if step.phase is Phase.PROMOTE and not step.done(view)]
     if run.env.check_mode:
-        undecided = points.asked(run) not in ("", points.NEWEST) and pending(view)[0].name == "decide"  # then the record cannot tell yet
-        for step in [*todo, *(step for step in FAILOVER if step.name == "point" and undecided)]:
+        steps = pending(view)
+        # The record cannot tell yet what this run would decide.
+        to_decide = bool(steps) and (steps[0].name == "decide" or points.other_wanted(run, view))
+        clones_wanted = points.asked(run) not in ("", points.NEWEST) if to_decide else any(step.name == "point" for step in todo)
+        for step in [*(step for step in todo if step.name != "point"), *(step for step in FAILOVER if step.name == "point" and clones_wanted)]:
             run.would(step.name, step.asked)
         return {"ahead": False}
     ahead = bool(run.options.get("ahead")) and not view.in_epoch(view.record.get("point") or {})  # nothing of the objects before their data is there
@@ -359,12 +365,12 @@ def tell(run: Run, view: View) -> dict[str, Any]:
     record = view.record
     snapshot, broken, backup = record.get("snapshot") or {}, record.get("broken") or {}, record.get("backup") or {}
     point = of_epoch(record)
-    clones = {clone_name(name, int(record["epoch"])) for name in point.get("volumes") or ()}  # what is newer is kept beside them
+    served = set(clones(point).values()) if point else set()  # what is newer is kept beside them
     loss = {
         "token": None,
         "volumes": [
             {"name": volume.name, "lost_after": snapshot.get("created_at"), "bytes": None}
-            for volume in view.storage.volumes if volume.junction != "/" and volume.name not in clones
+            for volume in view.storage.volumes if volume.junction != "/" and volume.name not in served
         ],
     }
     rpo = {

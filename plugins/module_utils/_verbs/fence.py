@@ -263,6 +263,12 @@ def _refuse_broken(run: Run) -> None:
     )
 
 
+def _counted(record: Mapping[str, Any]) -> dict[str, int]:
+    """The replicas of what was scaled down in this epoch; those of an earlier one are the other side's."""
+    replicas = record.get("replicas") or {}
+    return dict(replicas.get("counts") or {}) if replicas.get("epoch") == record.get("epoch") else {}
+
+
 def _lift(run: Run) -> dict[str, Any]:
     """Start the source SVM and put the replicas back; only where no break was sent."""
     sides = [run.destination, run.source]
@@ -275,8 +281,8 @@ def _lift(run: Run) -> dict[str, Any]:
         raise Refused("source_gone", "the source SVM is not there", system=run.source.ontap.system, obj=run.config.source_svm)
     counts: dict[str, int] = {}
     for record in records:
-        counts.update((record.get("replicas") or {}).get("counts") or {})
-    held = any(record.get("proof") for record in records)
+        counts.update(_counted(record))
+    held = any(proof_of(run, record) for record in records)  # what was proved of the other side at a promotion stays
     if svm.state == "running" and not held and not counts:
         return {}
     if run.env.check_mode:
@@ -287,7 +293,8 @@ def _lift(run: Run) -> dict[str, Any]:
 
         def void(record: dict[str, Any]) -> None:
             _refuse_begun(run, record)  # whoever held the lease may have begun one meanwhile
-            record.pop("proof", None)
+            if proof_of(run, record):
+                record.pop("proof")
 
         run.update(side, void)
 
@@ -299,6 +306,6 @@ def _lift(run: Run) -> dict[str, Any]:
     if counts:
         run.step("replicas", counts, lambda: (scale_all(run, run.source, counts), True))
     for side in sides:
-        run.update(side, lambda record: record.pop("replicas", None) and None)
+        run.update(side, lambda record: record.pop("replicas") and None if _counted(record) else None)
         run.release_lease(side)
     return {"lifted": True}

@@ -16,7 +16,7 @@ from typing import Any
 from .._dr import choice, pvs, scope, young
 from .._dr.failover import View
 from .._dr.manifests import CRDS, stripped, text_of
-from .._dr.statement import parse_instant
+from .._dr.statement import exact_instant, parse_instant
 from .._dr.words import Objects
 from .._errors import KubedrError, Refused
 from .._kube import backups, locations, restores, volumes, workloads
@@ -48,17 +48,26 @@ def listed(run: Run) -> Listed:
     return found, run.destination.kube.server_time
 
 
-def choose(run: Run, view: View, shown: Listed, until: datetime | None = None) -> choice.Choice:
+def judged_by(run: Run, view: View) -> dict[str, Any]:
+    """What of the record as it is before a decision says which backups are usable: kept with the decision, for one that changes it."""
+    replicas = view.record.get("replicas") or {}
+    own = [str((view.record.get(part) or {}).get(key) or "") for part, key in (("planned", "backup"), ("backup", "name"))]
+    return {
+        "scaled_down_at": replicas.get("at") if replicas.get("epoch") == view.record.get("epoch") else None, "own": sorted(filter(None, own)),
+        "since": exact_instant(promoted_at(run, view)), "schedule": schedule_of(run, view),
+    }
+
+
+def choose(run: Run, view: View, shown: Listed, judged: Mapping[str, Any], until: datetime | None = None) -> choice.Choice:
     """The newest usable backup of those shown, or the one that the operator named.
 
     Args:
+        judged: as ``judged_by`` gave it.
         until: when the snapshot was made that is to be served.
 
     Raises:
         Refused: none can be used; nothing was broken yet.
     """
-    replicas = view.record.get("replicas") or {}
-    scaled = parse_instant(replicas.get("at")) if replicas.get("epoch") == view.record.get("epoch") else None
     found, now = shown
     if now is None:
         raise Refused(
@@ -66,10 +75,10 @@ def choose(run: Run, view: View, shown: Listed, until: datetime | None = None) -
             obj=run.config.name,
         )
     rules = choice.Rules(
-        namespaces=run.config.namespaces, schedule=schedule_of(run, view), now=now, svm=svm_view(run, view), scaled_down_at=scaled,
+        namespaces=run.config.namespaces, schedule=str(judged["schedule"]), now=now, svm=svm_view(run, view),
+        scaled_down_at=parse_instant(judged["scaled_down_at"]),
         named=str(run.options.get("backup") or ""),
-        own=frozenset(filter(None, [str((view.record.get(part) or {}).get(key) or "") for part, key in (("planned", "backup"), ("backup", "name"))])),
-        since=promoted_at(run, view), until=until, note=workloads.REPLICAS_NOTE, label_selector=run.config.label_selector,
+        own=frozenset(judged["own"]), since=parse_instant(judged["since"]), until=until, note=workloads.REPLICAS_NOTE, label_selector=run.config.label_selector,
     )
     picked = choice.choose(found, lambda name: contents(run, name), rules)
     for name, why in picked.skipped[:5]:

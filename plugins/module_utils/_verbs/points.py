@@ -13,6 +13,7 @@ from typing import Any
 
 from .._dr import point
 from .._dr.failover import View
+from .._dr.seen import RelationSeen
 from .._dr.words import Objects
 from .._errors import Refused
 from .._ontap import volumes
@@ -43,15 +44,19 @@ def choose(run: Run, view: View, epoch: int, *, again: bool = False) -> point.Po
         return None
     relation = view.storage.incoming
     if not again and (relation is None or not relation.mirroring):
-        raise Refused(
-            "serves_already", f"SVM {run.config.destination_svm} is no mirror any more, and its volumes may serve another group", operation="choose snapshot",
-            system=run.destination.ontap.system, obj=run.config.destination_svm, seen=relation.state if relation else None,
-            advice="Fail over to the newest data: no volume is moved then.",
-        )
+        raise _serves_already(run, relation)
     inside = point.mounted(view.storage)
     lists = run.env.together([partial(volumes.list_snapshots, run.destination.ontap, volume.uuid) for volume in inside])
     found = {volume.name: {s.name: point.Copy(s.create_time, s.key) for s in shown} for volume, shown in zip(inside, lists, strict=True)}
-    return point.choose(name, view.storage, found, epoch)
+    return point.choose(name, view.storage, found, epoch, again=again)
+
+
+def _serves_already(run: Run, relation: RelationSeen | None) -> Refused:
+    return Refused(
+        "serves_already", f"SVM {run.config.destination_svm} is no mirror any more, and its volumes may serve another group", operation="choose snapshot",
+        system=run.destination.ontap.system, obj=run.config.destination_svm, seen=relation.state if relation else None,
+        advice=f"Fail over with dr_snapshot={NEWEST}: no volume is moved then.",
+    )
 
 
 def stands(view: View) -> dict[str, Any]:
@@ -95,7 +100,9 @@ def check_before_break(run: Run, view: View) -> None:
     Raises:
         Refused: it is, or another one has its name.
     """
-    chosen = stands(view)
+    chosen, relation = stands(view), view.storage.incoming
+    if chosen and (relation is None or not relation.mirroring):
+        raise _serves_already(run, relation)
     by_name = {volume.name: volume for volume in volumes.list_volumes(run.destination.ontap, run.config.destination_svm)} if chosen else {}
     missing = [name for name in chosen.get("volumes") or () if name not in by_name]
     if missing:
@@ -116,7 +123,7 @@ def serve(run: Run, view: View) -> tuple[Any, bool]:
         KubedrError: ONTAP refused, such as without the licence for FlexClone.
     """
     chosen, client, svm, deadline = view.record["point"], run.destination.ontap, run.config.destination_svm, run.config.timeouts["start"]
-    clones = {name: point.clone_name(name, int(view.record["epoch"])) for name in chosen["volumes"]}
+    clones = point.clones(chosen)
     before = _still_decided(run, chosen)
     before()
     made = run.env.together([

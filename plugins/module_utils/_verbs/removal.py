@@ -28,8 +28,8 @@ def _data_volumes(run: Run) -> list[Volume]:
     found = data_volumes(client, svm)
     above = volumes.parents(client, svm) if any(point.is_clone(volume.name) for volume in found) else {}
 
-    def depth(name: str) -> int:
-        return 1 + depth(above[name]) if name in above else 0
+    def depth(name: str, below: frozenset[str] = frozenset()) -> int:
+        return 1 + depth(above[name], below | {name}) if name in above and name not in below else 0
 
     return sorted(found, key=lambda volume: -depth(volume.name))
 

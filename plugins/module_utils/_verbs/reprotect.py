@@ -56,7 +56,7 @@ def clear_phase(run: Run) -> dict[str, Any]:
 
 def objects_phase(run: Run) -> dict[str, Any]:
     """A backup schedule at the side that serves now, under another name than the first one's."""
-    record, _version = run.destination.records(run.config).read()
+    here, there = run.env.together([side.records(run.config).read for side in (run.destination, run.source)])
     name = return_schedule(run)
     wish = schedules.Wish({
         "schedule": run.config.backup_cron,
@@ -70,9 +70,11 @@ def objects_phase(run: Run) -> dict[str, Any]:
     if changed:
         run.step("return_schedule", name, lambda: ({"name": name, "there": found is not None}, True))
     wanted = {"name": name, "site": run.config.destination.name}
-    if (record or {}).get("return_schedule") != wanted and not run.env.check_mode:
-        run.update(run.destination, lambda found_record: found_record.update(return_schedule=wanted))
-        run.mirror(must=True)
+    if not run.env.check_mode:
+        if (here[0] or {}).get("return_schedule") != wanted:
+            run.update(run.destination, lambda record: record.update(return_schedule=wanted))
+        if (there[0] or {}).get("return_schedule") != wanted:  # also what a run that died between the two left: the way home goes by the other's record
+            run.mirror(must=True)
     return {}
 
 

@@ -52,8 +52,12 @@ def lift_phase(run: Run) -> dict[str, Any]:
         record = run.destination.records(run.config).read()[0] or {}
         if begun(promotion, record) and not break_sent_by(record, promotion.verb):
             result = rollback_phase(promotion)
-            fenced = fence.proof_of(run, (record.get("planned") or {}).get("before") or {})  # it was fenced before: that is lifted as well
-            return {**result, **fence.close_phase(run)} if fenced and (result.get("rolled_back") or run.env.check_mode) else result
+            if not run.env.check_mode:  # what was fenced before that run is lifted as well; a break that stands is refused there
+                return {**result, **fence.close_phase(run)}
+            before = (record.get("planned") or {}).get("before") or {}
+            if fence.proof_of(run, before) or (before.get("replicas") or {}).get("counts"):
+                run.would("lift", {"svm": run.config.source_svm, "replicas": (before.get("replicas") or {}).get("counts") or {}})
+            return result
     return fence.close_phase(run)
 
 

@@ -168,21 +168,22 @@ class Run:
         """Bring the other side's record to what this side's says, each keeping its own lease, so that either cluster alone can carry on.
 
         Args:
-            must: False where the way is forward whatever the other side does: its silence is then only told.
+            must: False where the way is forward whatever the other side does: its silence, or its newer record, is then only told.
             undone: the epoch of a decision that is taken back: the other side's record may hold it.
 
         Raises:
-            Refused: the other side's record is of a newer epoch: it was promoted meanwhile, without a word to this one.
+            Refused: the other side's record is of a newer epoch, and is left as it is.
         """
         here = self.last_record(self.destination) or self.destination.records(self.config).read()[0]
-        newest = max(int((here or {}).get("epoch") or 0), undone)
+        mine = int((here or {}).get("epoch") or 0)
 
         def change(record: dict[str, Any]) -> None:
-            if int(record.get("epoch") or 0) > newest:
+            if int(record.get("epoch") or 0) > max(mine, undone):
                 raise Refused(
-                    "record_newer", f"{self.source.config.name} was promoted meanwhile: its record is of epoch {record['epoch']}, this side's of {newest}",
-                    system=self.source.kube.system, operation=self.verb, obj=self.config.record_name, seen=record.get("run"),
-                    advice="Nothing was written there. Run status.",
+                    "record_newer", f"the record at {self.source.config.name} is of epoch {record['epoch']}, newer than the one at"
+                    f" {self.destination.config.name}, of {mine}", system=self.source.kube.system, operation=self.verb, obj=self.config.record_name,
+                    seen=record.get("run"),
+                    advice=f"It was left as it is. Where the record at {self.destination.config.name} was lost, run setup; otherwise run status.",
                 )
             lease = record.get("lease")
             record.clear()
@@ -193,7 +194,7 @@ class Run:
 
         try:
             self.update(self.source, change)
-        except (Unreachable, AnswerLost) as error:
+        except (Unreachable, AnswerLost, Refused) as error:
             if must:
                 raise
             self.env.reporter.progress(f"the record at {self.source.config.name} could not be brought up to date: {error.message}")

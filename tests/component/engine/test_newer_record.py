@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import KubedrError, Refused
+from ansible_collections.kubedr.ontap.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import snapmirror
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.client import OntapClient
 from ansible_collections.kubedr.ontap.plugins.module_utils._verbs import reverse
 from ansible_collections.kubedr.ontap.tests.support import drivers
-from ansible_collections.kubedr.ontap.tests.support.pocket import PocketClock, PocketOntap, pocket_env
+from ansible_collections.kubedr.ontap.tests.support.pocket import PocketClock, PocketKube, PocketOntap, pocket_env
 
 from .conftest import World
 
@@ -66,6 +68,20 @@ def test_a_fence_of_before_a_planned_run_is_lifted_with_it(world: World) -> None
     assert not any(result["changed"] for result in world.fence(how="lift"))
 
 
+def test_a_lift_is_not_green_where_nothing_was_lifted(world: World) -> None:
+    """A planned run died after its final transfer, and somebody broke the relationship off by hand."""
+    with pytest.raises(_Killed):
+        world.run(_first(drivers.planned_tasks(world.group()), 4))
+    osaka = OntapClient(PocketOntap(world.pocket, "osaka"), PocketClock(world.pocket), "ONTAP osaka")
+    relation = snapmirror.find(osaka, "svm_app1_dr")
+    assert relation is not None
+    snapmirror.break_off(osaka, relation, force=True, deadline=60)
+    with pytest.raises(Refused) as refusal:
+        world.fence(how="lift")
+    assert refusal.value.reason == "failed_over"
+    assert "broken off" in str(refusal.value)
+
+
 class _Killed(Exception):
     """The end of a process."""
 
@@ -97,3 +113,18 @@ def test_a_record_is_never_put_in_place_of_a_newer_one(world: World, monkeypatch
     assert refusal.value.reason == "record_newer"
     assert record(world, "tokyo")["epoch"] == 3
     assert record(world, "tokyo")["active_site"] == "tokyo"
+
+
+def test_what_a_death_kept_from_the_other_record_is_made_up_for(world: World) -> None:
+    """Found by the kill matrix: reprotect died between the two writes of the return schedule. An unplanned way home goes by tokyo's record."""
+    away(world)
+    tokyo = KubeClient(PocketKube(world.pocket, "tokyo"), PocketClock(world.pocket), "Kubernetes tokyo")
+    path = "/api/v1/namespaces/velero/configmaps/kubedr-app1"
+    stored = tokyo.get(path)
+    assert stored is not None
+    wanted = json.loads(stored["data"]["record"])
+    assert wanted.pop("return_schedule") == {"name": "k8sbackup-osaka", "site": "osaka"}
+    tokyo.replace(path, {**stored, "data": {**stored["data"], "record": json.dumps(wanted)}})
+    world.reprotect()
+    assert record(world, "tokyo")["return_schedule"] == {"name": "k8sbackup-osaka", "site": "osaka"}
+    assert not any(result["changed"] for result in world.reprotect())

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.kubedr.ontap.plugins.module_utils._dr.point import clone_name
 from ansible_collections.kubedr.ontap.plugins.module_utils._errors import ConfigError, KubedrError, Refused
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap import volumes
 from ansible_collections.kubedr.ontap.plugins.module_utils._ontap.client import OntapClient
@@ -66,7 +67,11 @@ def refused(world: World, reason: str) -> str:
 
 
 def clones(world: World, site: str = "osaka") -> dict[str, list[tuple[int, datetime]]]:
-    return {name.removesuffix("_kubedr_e2"): found for name, found in world.records(site).items() if name.endswith("_kubedr_e2")}
+    return {name.partition("_kubedr_e2_")[0]: found for name, found in world.records(site).items() if "_kubedr_e2_" in name}
+
+
+def clone(volume: str, snapshot: str = SNAPSHOT) -> str:
+    return clone_name(volume, 2, snapshot)
 
 
 def test_exactly_the_records_of_the_snapshot_are_served_and_the_newer_ones_are_kept(infected: World) -> None:
@@ -237,7 +242,7 @@ def test_a_volume_that_only_has_the_name_of_the_clone_is_never_served(infected: 
         failover(infected)
     infected.pocket.clear_faults()
     osaka = client(infected, "osaka")
-    osaka.write("POST", volumes.PATH, {"name": f"{name}_kubedr_e2", "svm": {"name": MIRROR}, "size": 1 << 30}, deadline=30)
+    osaka.write("POST", volumes.PATH, {"name": clone(name), "svm": {"name": MIRROR}, "size": 1 << 30}, deadline=30)
     with pytest.raises(Refused) as refusal:
         infected.failover()
     assert refusal.value.reason == "clone_foreign"
@@ -273,8 +278,8 @@ def test_once_objects_are_restored_the_volumes_are_the_operators(infected: World
     failover(infected)
     osaka, volume = client(infected, "osaka"), next(iter(sorted(clones(infected))))
     found = data_volumes(infected, "osaka", MIRROR)
-    path = found[f"{volume}_kubedr_e2"].junction
-    osaka.write("PATCH", f"{volumes.PATH}/{found[f'{volume}_kubedr_e2'].uuid}", {"nas": {"path": ""}}, deadline=30)
+    path = found[clone(volume)].junction
+    osaka.write("PATCH", f"{volumes.PATH}/{found[clone(volume)].uuid}", {"nas": {"path": ""}}, deadline=30)
     osaka.write("PATCH", f"{volumes.PATH}/{found[volume].uuid}", {"nas": {"path": path}}, deadline=30)
     before = junctions(infected)
     assert not any(task["changed"] for task in infected.failover())
@@ -321,7 +326,59 @@ def test_where_one_clone_cannot_be_made_nothing_has_been_moved(infected: World) 
         failover(infected)
     assert {name: path for name, path in junctions(infected).items() if name in before} == before
     infected.pocket.clear_faults()
+    assert infected.failover(snapshot="newest", check=True)
+    with pytest.raises(Refused, match="no volume of the SVM has a snapshot"):
+        infected.failover(snapshot="no-such", check=True)
     assert infected.failover(snapshot="newest")[-1]["state"]["objects"] == "verified"
+
+
+def test_another_name_and_back_after_some_clones(infected: World) -> None:
+    freeze_at_the_mirror(infected, "later")
+    infected.pocket.fault("osaka", "POST /api/storage/volumes$", "500", nth=2, times=0)
+    with pytest.raises(KubedrError):
+        failover(infected)
+    infected.pocket.clear_faults()
+    infected.pocket.fault("osaka", "POST /api/storage/volumes$", "500", nth=2, times=0)
+    with pytest.raises(KubedrError):
+        infected.failover(snapshot="later")
+    infected.pocket.clear_faults()
+    assert infected.failover(snapshot=SNAPSHOT)[-1]["point"]["snapshot"] == SNAPSHOT
+    assert clones(infected)
+
+
+def freeze_at_the_mirror(world: World, name: str) -> None:
+    """A further snapshot of every volume, as if it had been mirrored: a copy of the first one under another name."""
+    tables = world.pocket.station("osaka-ontap").core.core.tables
+    for found in [s for s in tables.all("snapshot") if s["name"] == SNAPSHOT]:
+        tables.put("snapshot", {**found, "uuid": f"{found['uuid']}-{name}", "origin": f"{found['origin']}-{name}", "name": name})
+
+
+def test_a_changed_mind_is_judged_as_the_first_one_was(world: World) -> None:
+    """A backup of before the side that serves was promoted is usable neither at first nor after a decision for the newest data."""
+    world.planned()
+    world.pocket.run(15)
+    world.reprotect()
+    world.pocket.write("app1", 2)
+    snapshot_volumes(world.pocket, "osaka", MIRROR, "at-osaka")
+    world.pocket.run(130)
+    world.failback()
+    world.pocket.run(130)
+    world.pocket.backup("tokyo")
+    world.pocket.transfer("app1")
+    world.pocket.run(30)
+    world.lose()
+    with pytest.raises(Refused) as first:
+        failover(world, "at-osaka")
+    with pytest.raises(_Killed):
+        world.run(_first(drivers.failover_tasks(world.group(), fence_statement=world.statement()), 1))
+    with pytest.raises(Refused) as second:
+        failover(world, "at-osaka")
+    assert (first.value.reason, second.value.reason) == ("no_usable_backup", "no_usable_backup")
+
+
+def test_every_group_of_a_run_is_named(infected: World) -> None:
+    with pytest.raises(ConfigError, match="names app01, and not app1"):
+        failover(infected, {"app01": SNAPSHOT})
 
 
 def test_copies_of_different_times_are_refused(world: World) -> None:
@@ -389,9 +446,10 @@ def test_no_volume_of_another_group_is_moved(infected: World) -> None:
 def test_clones_of_clones_are_removed_first(infected: World) -> None:
     failover(infected)
     osaka, name = client(infected, "osaka"), sorted(clones(infected))[0]
-    wanted = {"is_flexclone": True, "parent_volume": {"name": f"{name}_kubedr_e2"}, "parent_snapshot": {"name": SNAPSHOT}}
-    osaka.write("POST", volumes.PATH, {"name": f"{name}_kubedr_e2_kubedr_e4", "svm": {"name": MIRROR}, "clone": wanted}, deadline=30)
+    wanted = {"is_flexclone": True, "parent_volume": {"name": clone(name)}, "parent_snapshot": {"name": SNAPSHOT}}
+    second = clone_name(clone(name), 4, SNAPSHOT)
+    osaka.write("POST", volumes.PATH, {"name": second, "svm": {"name": MIRROR}, "clone": wanted}, deadline=30)
     run: Any = SimpleNamespace(destination=SimpleNamespace(ontap=osaka), config=SimpleNamespace(destination_svm=MIRROR))
     order = [volume.name for volume in removal._data_volumes(run)]
-    assert order[0] == f"{name}_kubedr_e2_kubedr_e4"
-    assert order.index(f"{name}_kubedr_e2") < order.index(name)
+    assert order[0] == second
+    assert order.index(clone(name)) < order.index(name)

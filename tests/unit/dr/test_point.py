@@ -58,7 +58,7 @@ def refused(volumes: StorageSeen, made: datetime | None = NOON) -> str:
 
 def test_what_cannot_be_served_whole_is_refused() -> None:
     below = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen("b", "dp", "online", "/a/b"))
-    taken = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen("a_kubedr_e2", "dp", "online", ""))
+    taken = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen(point.clone_name("a", 2, "hourly.0"), "dp", "online", ""))
     assert (refused(below), refused(taken), refused(at_home(["a"]), None)) == ("junctions_nested", "clone_taken", "snapshot_times_differ")
     alike = storage(VolumeSeen("a", "dp", "online", "/a"), VolumeSeen("ab", "dp", "online", "/ab"))
     assert point.choose("s", alike, {name: {"s": point.Copy(NOON, "k")} for name in ("a", "ab")}, 2).volumes == {"a": "/a", "ab": "/ab"}
@@ -79,25 +79,28 @@ def test_claims_that_would_stay_at_the_newest_data_are_refused() -> None:
 
 def test_long_names_stay_apart() -> None:
     first, second = "v" * 200 + "1", "v" * 200 + "2"
-    assert point.clone_name(first, 2) != point.clone_name(second, 2)
+    assert point.clone_name(first, 2, "s") != point.clone_name(second, 2, "s")
 
 
 @given(st.text("abcdefghij_0123456789", min_size=1, max_size=203), st.integers(1, 10**6))
 def test_a_clone_has_a_name_that_ontap_takes(volume: str, epoch: int) -> None:
-    name = point.clone_name(volume, epoch)
+    name = point.clone_name(volume, epoch, "hourly.0")
     assert len(name) <= point.LONGEST_NAME
     assert point.is_clone(name)
-    assert name != point.clone_name(volume, epoch + 1)
+    assert name != point.clone_name(volume, epoch + 1, "hourly.0")
+    assert name != point.clone_name(volume, epoch, "hourly.1")
 
 
 def test_it_is_served_only_where_every_path_leads_to_a_writable_clone() -> None:
     record = {"epoch": 3, "point": {"epoch": 3, "snapshot": "hourly.0", "volumes": {"a": "/a", "b": "/b"}}}
-    clones = [VolumeSeen(f"{name}_kubedr_e3", "rw", "online", f"/{name}") for name in "ab"]
+    names = {volume: point.clone_name(volume, 3, "hourly.0") for volume in "ab"}
+    clones = [VolumeSeen(name, "rw", "online", f"/{volume}") for volume, name in names.items()]
     assert point.served(record, storage(*clones))
     assert point.moved(record, storage(*clones)) == ["a", "b"]
     for wrong in (
-        VolumeSeen("b", "rw", "online", "/b"), VolumeSeen("b_kubedr_e2", "rw", "online", "/b"), VolumeSeen("b_kubedr_e3", "dp", "online", "/b"),
-        VolumeSeen("b_kubedr_e3", "rw", "offline", "/b"), VolumeSeen("b_kubedr_e3", "rw", "online", ""), VolumeSeen("b_kubedr_e3", "rw", "online", "/c"),
+        VolumeSeen("b", "rw", "online", "/b"), VolumeSeen(point.clone_name("b", 2, "hourly.0"), "rw", "online", "/b"),
+        VolumeSeen(names["b"], "dp", "online", "/b"), VolumeSeen(names["b"], "rw", "offline", "/b"), VolumeSeen(names["b"], "rw", "online", ""),
+        VolumeSeen(names["b"], "rw", "online", "/c"),
     ):
         assert not point.served(record, storage(clones[0], wrong)), wrong
     assert point.moved(record, at_home(["a", "b"])) == []
