@@ -31,7 +31,15 @@ def write(lab: RealLab, site: str, group: str) -> dict[str, str]:
     lab.run("write", group)
     until("records in every volume", lambda: least() > before + 2)
     lab.run("write", group, "--stop")
-    return hashes(lab, site, group)
+    seen: list[dict[str, str]] = []
+
+    def still() -> bool:
+        """A record that was under way when the writer was stopped lands a little later."""
+        seen.append(hashes(lab, site, group))
+        return seen[-2:-1] == seen[-1:]
+
+    until("the last record", still, pause=1.0)
+    return seen[-1]
 
 
 def verb(lab: RealLab, name: str, group: str, storage: str, variables: dict[str, Any] | None = None, words: list[str] | None = None) -> None:
