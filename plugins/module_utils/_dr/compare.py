@@ -184,9 +184,7 @@ def _paths(kind: str, backup: Manifest, live: Manifest) -> list[str]:
     """Every path at which the two differ, sorted, each once."""
     top = sorted((set(backup) | set(live)) - {"kind", "apiVersion"})
     exact_all = "spec" not in backup and kind not in ("serviceaccounts",)
-    found = [
-        path for part in top if backup.get(part) != live.get(part) for path in _differ(backup.get(part), live.get(part), part, part in _EXACT or exact_all)
-    ]
+    found = [path for part in top for path in _differ(backup.get(part), live.get(part), part, part in _EXACT or exact_all)]
     return sorted(set(found))
 
 

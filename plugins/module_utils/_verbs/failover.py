@@ -152,7 +152,8 @@ def _decide_otherwise(run: Run, view: View, listed: Callable[[], objects.Listed]
         view = points.looked_again(run, view)
         points.refuse_settled(run, view)
     judged, epoch = dict(view.record), int(view.record.get("epoch") or 0)
-    backup, point = _choose(run, view, listed, epoch, (view.record.get("backup") or {}).get("judged_by") or {}, again=True)
+    judged_by = (view.record.get("backup") or {}).get("judged_by") or objects.judged_by(run, view)  # a decision of an older version kept none
+    backup, point = _choose(run, view, listed, epoch, judged_by, again=True)
     if run.env.check_mode:
         run.would("decide", {"backup": backup, "point": point.as_dict() if point else None})
         return {"backup": backup, "fence": view.record.get("fence")}
